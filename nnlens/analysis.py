@@ -1,0 +1,214 @@
+"""The plugin contract for analyses: one class, what it needs, what it gives.
+
+An analysis turns a dataset of what the run holds (or of what another analysis provides) into a result.
+Its parameters are ``param`` parameters: they become the controls of the page, the flags of the command line and
+the documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import param
+import xarray as xr
+
+from nnlens.schema import Dims
+
+if TYPE_CHECKING:
+    from nnlens.models.base import Model
+
+PLUGIN_API = 1
+RESERVED = frozenset(
+    {
+        "analysis",
+        "channel",
+        "deadline",
+        "layer",
+        "name",
+        "progress",
+        "sample",
+        "samples",
+        "seed",
+        "target",
+        "using",
+    }
+)
+"""Names that come with the request and so cannot be parameters of an analysis."""
+
+Scope = Literal["dataset", "sample", "channel"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of an analysis, apart from its own parameters.
+
+    Attributes
+    ----------
+    analysis : str
+        ``dist:name`` of the analysis.
+    parameters : mapping
+        Every parameter of the analysis, defaults filled in.
+    layer : str or None
+        The framework's own name of the layer, or ``"@input"``.
+    samples : tuple of int or None
+        Ids; None means all committed samples.
+    channel, target : int or None
+        The channel or the output that is explained; target None is the predicted class.
+    seed : int or None
+        Seed of ``context.rng``; None allows what is not reproducible, such as several threads.
+    using : tuple of str
+        Keys of results that this one is to be computed from, or analyses (``dist:name``) to be run first for it.
+    """
+
+    analysis: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    layer: str | None = None
+    samples: tuple[int, ...] | None = None
+    channel: int | None = None
+    target: int | None = None
+    seed: int | None = 0
+    using: tuple[str, ...] = ()
+
+
+class Context:
+    """What a running analysis may ask of the outside.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked.
+    model : Model or None
+        The network, where the analysis declares ``needs_model``.
+
+    Notes
+    -----
+    The base class reports to nobody: a script's ``lens.run``, a test and a background worker each override
+    ``progress``, ``partial``, ``cancelled`` and ``stopping`` as they need.
+    """
+
+    def __init__(self, request: Request, model: Model | None = None) -> None:
+        self.request = request
+        self.model = model
+        self.rng = np.random.default_rng(request.seed)
+
+    def progress(self, done: float, total: float, message: str = "") -> None:
+        """Tell how far the work is: `done` of `total`, in any unit, with a word on the step."""
+
+    def partial(self, dataset: xr.Dataset) -> None:
+        """Show a result that is not final; it must satisfy ``provides``. Cheap to call often: it is thinned out."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants the result any more: return soon, whatever comes back is dropped."""
+        return False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the user pressed "Stop, keep this": return the best so far."""
+        return False
+
+
+@dataclass(frozen=True)
+class Need:
+    """How a required variable that another analysis provides is to be made.
+
+    Attributes
+    ----------
+    parameters : mapping
+        Parameters for the analysis that provides it.
+    analysis : str or None
+        That analysis by name; None takes the provider with the highest priority.
+    """
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    analysis: str | None = None
+
+
+class Analysis(param.Parameterized):
+    """The base class of all analyses: declare what is required and provided, then write `compute`.
+
+    Attributes
+    ----------
+    plugin_api : int
+        The version of this contract that the class was written for; must equal `PLUGIN_API`.
+    title : str
+        What menus and plot titles call it; the class name when empty.
+    scope : {"dataset", "sample", "channel"}
+        Where its controls stand, and whether it needs all samples or the one in focus.
+    requires : mapping of str to dims
+        Variables that `compute` gets: ``embedding``, ``activation``, ``pooled``, ``image``, ``label``, ``prediction``,
+        ``logit``, ``loss``, or any that another analysis provides (the Lens runs that one first).
+    provides : mapping of str to dims
+        Variables that the result holds.
+    needs_model : bool
+        Whether `compute` calls ``context.model``.
+    needs_layer : bool
+        Whether a request must name a layer (where it is not told by `requires`).
+    priority : int
+        Among analyses that provide the same variable the highest is the default.
+    """
+
+    plugin_api: ClassVar[int] = PLUGIN_API
+    title: ClassVar[str] = ""
+    scope: ClassVar[Scope] = "dataset"
+    requires: ClassVar[Mapping[str, Dims]] = {}
+    provides: ClassVar[Mapping[str, Dims]] = {}
+    needs_model: ClassVar[bool] = False
+    needs_layer: ClassVar[bool] = False
+    priority: ClassVar[int] = 0
+
+    def needs(self) -> Mapping[str, Need]:
+        """Say how required variables are to be made, where the defaults of their providers do not fit."""
+        return {}
+
+    def estimate(self, sizes: Mapping[str, int]) -> float | None:  # noqa: ARG002 - subclasses use it
+        """Estimate the seconds of `compute` on two cores.
+
+        Parameters
+        ----------
+        sizes : mapping of str to int
+            Lengths of the dimensions of what is required, such as ``{"sample": 60000, "unit": 84}``.
+
+        Returns
+        -------
+        float or None
+            Seconds; None where nobody knows.
+        """
+        return None
+
+    def compute(self, data: xr.Dataset, context: Context) -> xr.Dataset:
+        """Compute the result.
+
+        Parameters
+        ----------
+        data : Dataset
+            The required variables, lazy, with int64 ids as coordinate ``sample``.
+        context : Context
+            Request, model, random numbers, progress, partial pictures, cancelling.
+
+        Returns
+        -------
+        Dataset
+            What `provides` names. What was really used comes back as attributes: ``caption`` (shown under the plot's
+            title, such as "perplexity 30 · 60,000 samples · 0 left out") and any plain number or text. A result that
+            leaves samples out carries only the ids it has. A variable's attribute ``short_name`` is what stands where
+            there is room for a word only.
+
+        Raises
+        ------
+        AnalysisError
+            If the data cannot be used; the message says why and what to do.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define compute")
+
+
+LAYER_VARIABLES = frozenset({"embedding", "activation", "pooled"})
+"""Required variables that belong to a layer, so that the request must name one."""
+
+
+def wants_layer(cls: type[Analysis]) -> bool:
+    """Whether a request for this analysis must name a layer."""
+    return cls.needs_layer or bool(LAYER_VARIABLES & set(cls.requires))

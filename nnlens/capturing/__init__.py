@@ -1,0 +1,24 @@
+"""Capture: run a data set through a network and keep what every layer made of it."""
+
+from nnlens.capturing.loop import CaptureProgress
+from nnlens.capturing.plan import CaptureEstimate, estimate_capture
+from nnlens.capturing.run import (
+    BrokenFilesWarning,
+    InvalidLogitsWarning,
+    LabelWarning,
+    NearChanceWarning,
+    capture,
+    capture_from_references,
+)
+
+__all__ = [
+    "BrokenFilesWarning",
+    "CaptureEstimate",
+    "CaptureProgress",
+    "InvalidLogitsWarning",
+    "LabelWarning",
+    "NearChanceWarning",
+    "capture",
+    "capture_from_references",
+    "estimate_capture",
+]

@@ -1,0 +1,249 @@
+"""Lens: a run, its model, the analyses and their results, in one object for scripts and for the page."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from nnlens.analysis import Request
+from nnlens.errors import ModelError, StoreError
+from nnlens.jobs import Job, JobManager, shared_manager
+from nnlens.jobs.reporting import CallReport, ProgressCall, Report
+from nnlens.lens.plan import Plan, model_facts, model_words
+from nnlens.lens.planning import Planner
+from nnlens.lens.requesting import Choices, find_analysis, make_request
+from nnlens.lens.running import Runner
+from nnlens.lens.submitting import submit
+from nnlens.models.base import Model
+from nnlens.models.preprocess import Preprocess
+from nnlens.registry import Registry, current
+from nnlens.samples.base import Samples
+from nnlens.store import Store, open_store
+
+if TYPE_CHECKING:
+    from nnlens.store.results import ResultInfo
+
+_CHOICES = frozenset(Choices.__dataclass_fields__)
+
+
+class Lens:
+    """Looks at one run.
+
+    Every method that takes an analysis takes the same arguments: its name, then by keyword `layer`, `samples` (ids),
+    `channel`, `target`, `seed`, `using`, and the analysis' own parameters.
+
+    Parameters
+    ----------
+    store : Store or path
+        The run.
+    model : Model, optional
+        The network of the run, or a live torch or Keras model; needed for attributions and for layers that the run does
+        not hold. Its weights must be those of the run.
+    samples : Samples, optional
+        The data set of the run, for attributions where the run holds thumbnails; opened by what the run says of it
+        when left out.
+    registry : Registry, optional
+        Where analyses are found; the process' own by default.
+    jobs : JobManager, optional
+        Runs what is submitted; the process' own by default.
+
+    Raises
+    ------
+    StoreError
+        If there is no such run.
+    ModelError
+        If the model is not the run's.
+
+    Examples
+    --------
+    >>> lens = nnlens.Lens("run")  # doctest: +SKIP
+    >>> lens.run("tsne", layer="fc1", perplexity=30)["projection"]  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        store: Store | str | Path,
+        model: Model | object | None = None,
+        registry: Registry | None = None,
+        jobs: JobManager | None = None,
+        samples: Samples | None = None,
+    ) -> None:
+        self.store = open_store(store) if isinstance(store, str | Path) else store
+        if not isinstance(self.store, Store):
+            raise StoreError(
+                f"A {type(store).__name__} is no run.", "Give its folder, or what open_store returns."
+            )
+        self.model = None if model is None else check_model(self.store, model)
+        self.registry = registry or current()
+        self._jobs = jobs
+        self._samples = samples
+        self.runner = Runner(self.store, self.model, samples)
+        self._planner = Planner(self.store, self.registry, self.model is not None, self.runner.find)
+
+    def __repr__(self) -> str:
+        return f"Lens({self.store!r}, model={self.model.name if self.model else None})"
+
+    def refresh(self) -> Lens:
+        """Look at the run again: a new Lens when more samples were committed, else this one."""
+        store = self.store.refresh()
+        return (
+            self if store is self.store else Lens(store, self.model, self.registry, self._jobs, self._samples)
+        )
+
+    def request(self, analysis: str, **arguments: Any) -> Request:
+        """Check what is asked and complete it, computing nothing.
+
+        Raises
+        ------
+        AnalysisError
+            If the analysis, a parameter, a layer, a sample, a channel or a target does not exist; says what does.
+        PluginError
+            If the analysis' plugin is broken.
+        """
+        choices = Choices(**{name: value for name, value in arguments.items() if name in _CHOICES})
+        parameters = {name: value for name, value in arguments.items() if name not in _CHOICES}
+        return make_request(self.store, self.registry, analysis, choices, parameters)
+
+    def plan(self, analysis: str | Request, **arguments: Any) -> Plan:
+        """Tell where everything that a request needs would come from, and under which key its result is kept.
+
+        Raises
+        ------
+        AnalysisError
+            If something that is required cannot be had; says what to do.
+        """
+        request = analysis if isinstance(analysis, Request) else self.request(analysis, **arguments)
+        return self._planner.plan(request)
+
+    def key(self, request: Request) -> str:
+        """Return the key under which the result of a request is kept."""
+        return self.plan(request).key
+
+    def wants_layer(self, analysis: str) -> bool:
+        """Whether a request for an analysis names a layer, for its own sake or for what is run first."""
+        return self._planner.wants_layer(find_analysis(self.registry, analysis)[1])
+
+    def cached(self, analysis: str | Request, **arguments: Any) -> xr.Dataset | None:
+        """Return a result that exists already, else None."""
+        return self.runner.stored(self.plan(analysis, **arguments))
+
+    def result(self, key: str) -> xr.Dataset | None:
+        """Return a result by its key, else None."""
+        return self.runner.find(key)
+
+    def results(self) -> list[ResultInfo]:
+        """List what was computed on this run, oldest first."""
+        return self.store.results.list()
+
+    def run(
+        self, analysis: str | Request, *, progress: ProgressCall | None = None, **arguments: Any
+    ) -> xr.Dataset:
+        """Compute an analysis in this process, or return its result where it exists.
+
+        Parameters
+        ----------
+        analysis : str or Request
+            Its name, or what `request` returned.
+        progress : callable, optional
+            Gets (done, total, message).
+        **arguments
+            `layer`, `samples`, `channel`, `target`, `seed`, `using`, and the analysis' parameters.
+
+        Returns
+        -------
+        Dataset
+            What the analysis provides. Its attributes tell what was really used; `title` and `caption` say it in words.
+
+        Raises
+        ------
+        AnalysisError
+            If the request is wrong or the analysis refuses the data.
+        """
+        plan = self.plan(analysis, **arguments)
+        return self.runner.run(plan, CallReport(progress) if progress else Report())
+
+    def submit(self, analysis: str | Request, *, deadline: float | None = None, **arguments: Any) -> Job:
+        """Compute an analysis in another process, or return a finished job where the result exists.
+
+        Parameters
+        ----------
+        analysis : str or Request
+        deadline : float, optional
+            Seconds that it may run.
+        **arguments
+            As for `run`.
+
+        Returns
+        -------
+        Job
+            The same one for all who ask the same; leave it with `Job.release`.
+
+        Raises
+        ------
+        AnalysisError
+            If the request is wrong, or needs a model and there is none.
+        JobError
+            If it needs what only this process has: a live model, or a class that is not in a file. Use `run` then.
+        """
+        plan = self.plan(analysis, **arguments)
+        found = self.runner.stored(plan)
+        if found is not None:
+            return Job.finished(plan.key, str(found.attrs.get("title", plan.info.title)), found)
+        return submit(self, plan, self.jobs, deadline)
+
+    @property
+    def jobs(self) -> JobManager:
+        """The manager of the jobs: the process' own unless one was given."""
+        return self._jobs or shared_manager()
+
+    def estimate(self, analysis: str | Request, **arguments: Any) -> float | None:
+        """Estimate the seconds until the result is there, with what must be run first; None where nobody knows."""
+        return self.runner.estimate(self.plan(analysis, **arguments))
+
+    def explore(self, **options: Any) -> Any:
+        """Open the run in the browser; options as of ``nnlens explore``. Needs the extra ``nnlens[ui]``.
+
+        Raises
+        ------
+        StoreError
+            If the interface is not installed.
+        """
+        try:
+            # by name: the library below never imports the interface
+            server = importlib.import_module("nnlens.ui.serving.server")
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("nnlens"):
+                raise
+            raise StoreError("The interface is not installed.", "pip install 'nnlens[ui]'") from error
+        return server.explore(self, **options)
+
+
+def check_model(store: Store, model: Model | object) -> Model:
+    """Return the model of a run, opening a live one with the run's own preprocessing.
+
+    Raises
+    ------
+    ModelError
+        If its weights or its preprocessing are not those that the run was captured with.
+    """
+    if not isinstance(model, Model):
+        from nnlens.models import load_model
+
+        preprocess = store.metadata.get("preprocess")
+        model = load_model(model, preprocess=Preprocess.from_dict(preprocess) if preprocess else None)
+    facts = model_facts(store)
+    if facts.get("fingerprint") not in (None, model.fingerprint):
+        raise ModelError(
+            f"The run {store.name!r} was captured with other weights than those of {model.name}.",
+            f"Give its own model, {model_words(store)}, or capture again.",
+        )
+    expected = store.metadata.get("preprocess")
+    if expected and Preprocess.from_dict(expected) != model.preprocess:
+        raise ModelError(
+            f"The run {store.name!r} was captured with another preprocessing than {model.name} is given with.",
+            f"Open the model with preprocess={Preprocess.from_dict(expected)}.",
+        )
+    return model

@@ -1,0 +1,270 @@
+"""Where each variable that an analysis requires comes from, settled before anything is computed.
+
+A plan is a tree: what other analyses provide has a plan and a key of its own, so that a neighbor graph or a reduced
+layer is computed once and shared by analyses, processes and explorers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from nnlens.analysis import LAYER_VARIABLES, Analysis, Need, Request
+from nnlens.errors import AnalysisError
+from nnlens.lens.casting import complete
+from nnlens.lens.keys import result_key
+from nnlens.lens.plan import Kind, Plan, Source, model_facts, model_words
+from nnlens.lens.requesting import find_analysis, is_key, layer_shape
+from nnlens.registry import Registry
+from nnlens.schema import INPUT, LOGITS, Dims
+
+if TYPE_CHECKING:
+    from nnlens.store import Store
+
+
+class Planner:
+    """Makes plans for one run.
+
+    Parameters
+    ----------
+    store : Store
+    registry : Registry
+    has_model : bool
+        Whether layers that the run does not hold can be computed.
+    find_result : callable
+        Key → the result, or None where there is none.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        has_model: bool,
+        find_result: Callable[[str], xr.Dataset | None],
+    ) -> None:
+        self.store = store
+        self.registry = registry
+        self.has_model = has_model
+        self.find_result = find_result
+
+    def plan(self, request: Request, above: tuple[str, ...] = ()) -> Plan:
+        """Settle where everything comes from.
+
+        Parameters
+        ----------
+        request : Request
+        above : tuple of str
+            Analyses that wait for this one, and so cannot be run first.
+
+        Raises
+        ------
+        AnalysisError
+            If a variable cannot be had; the message says what to do.
+        """
+        cls = self.registry.load_analysis(request.analysis)
+        results = self._results(request)
+        request = self._with_layer(request, cls, results, above)
+        above = (*above, request.analysis)
+        sources = self._sources(request, cls, results, above)
+        used = {name: key for name, source in sources.items() if (key := _part_of_key(source, name))}
+        key = result_key(self.store, request, self.registry.code_version(request.analysis), used)
+        return Plan(request, cls, self.registry.info(request.analysis), sources, key)
+
+    def wants_layer(
+        self, cls: type[Analysis], above: tuple[str, ...] = (), have: frozenset[str] = frozenset()
+    ) -> bool:
+        """Whether a request must name a layer: for its own sake, or for what is run first."""
+        missing = set(cls.requires) - have
+        if cls.needs_layer or missing & LAYER_VARIABLES:
+            return True
+        return any(
+            self._provider_wants_layer(name, cls, above) for name in missing if name not in self._columns
+        )
+
+    def _provider_wants_layer(self, variable: str, cls: type[Analysis], above: tuple[str, ...]) -> bool:
+        providers = [
+            info for info in self.registry.providers(variable, cls.requires[variable]) if info.id not in above
+        ]
+        return bool(providers) and self.wants_layer(
+            self.registry.load_analysis(providers[0].id), (*above, providers[0].id)
+        )
+
+    @property
+    def _columns(self) -> set[str]:
+        return {str(name) for name in self.store.samples.data_vars}
+
+    def _results(self, request: Request) -> dict[str, xr.Dataset]:
+        """Find the results that the request names by their keys."""
+        found = {key: self.find_result(key) for key in request.using if is_key(key)}
+        results = {key: result for key, result in found.items() if result is not None}
+        if len(results) < len(found):
+            raise AnalysisError("The result to be used no longer exists.", "Run its analysis again.")
+        return results
+
+    def _with_layer(
+        self, request: Request, cls: type[Analysis], results: Mapping[str, xr.Dataset], above: tuple[str, ...]
+    ) -> Request:
+        """Name the layer where none is given: that of the results used, else the network's default."""
+        used = list(results.values())
+        have = frozenset(str(name) for result in used for name in result.data_vars)
+        if request.layer is not None or not self.wants_layer(cls, (*above, request.analysis), have):
+            return request
+        layers = {str(result.attrs["layer"]) for result in used if result.attrs.get("layer")}
+        if len(layers) == 1:
+            return replace(request, layer=layers.pop())
+        default = self._default_layer(cls)
+        if default:
+            return replace(request, layer=default)
+        names = ", ".join(layer.name for layer in self.store.layers)
+        raise AnalysisError(f"{_name(request)} works on a layer.", f"Give one: {names}, {INPUT} or {LOGITS}.")
+
+    def _default_layer(self, cls: type[Analysis]) -> str | None:
+        """Return the hidden vector; for what looks into a layer by itself the last one with height and width."""
+        spatial = [info.name for info in self.store.graph if info.spatial and info.capturable]
+        if spatial and not LAYER_VARIABLES & set(cls.requires) and cls.needs_layer:
+            return spatial[-1]
+        hidden = model_facts(self.store).get("hidden_layer")
+        return str(hidden) if hidden else None
+
+    def _sources(
+        self, request: Request, cls: type[Analysis], results: Mapping[str, xr.Dataset], above: tuple[str, ...]
+    ) -> dict[str, Source]:
+        used = self._used(request, results, above)
+        given = {name: source for name, source in used.items() if name in cls.requires}
+        needs = cls(**request.parameters).needs()
+        sources = dict(given)
+        # those with a stated need first: their analysis may provide others that are required as well
+        for name in sorted(set(cls.requires) - set(given), key=lambda name: (name not in needs, name)):
+            if name in sources:
+                continue
+            source = self._source(name, cls.requires[name], request, needs.get(name), above)
+            sources[name] = source
+            if source.plan:
+                shared = set(source.plan.cls.provides) & set(cls.requires) - set(needs)
+                shared -= self._columns | LAYER_VARIABLES
+                sources.update({other: source for other in shared if other not in sources})
+        return {name: sources[name] for name in cls.requires}
+
+    def _used(
+        self, request: Request, results: Mapping[str, xr.Dataset], above: tuple[str, ...]
+    ) -> dict[str, Source]:
+        """Tell which variables come from the results and the analyses that the request names."""
+        sources: dict[str, Source] = {}
+        for part in request.using:
+            if part in results:
+                sources.update({str(name): Source("result", part) for name in results[part].data_vars})
+            else:
+                plan = self._plan_first(part, request, Need(), above)
+                sources.update({name: Source("result", plan.key, plan) for name in plan.cls.provides})
+        return sources
+
+    def _source(
+        self, variable: str, dims: Dims, request: Request, need: Need | None, above: tuple[str, ...]
+    ) -> Source:
+        if need is None and variable in LAYER_VARIABLES and request.layer is not None:
+            return self._layer_source(variable, dims, request, request.layer, above)
+        if need is None and variable in self._columns:
+            return Source("column")
+        return self._provided(variable, dims, request, need or Need(), above)
+
+    def _layer_source(
+        self, variable: str, dims: Dims, request: Request, layer: str, above: tuple[str, ...]
+    ) -> Source:
+        spatial = len(layer_shape(self.store, layer)) == 3
+        if variable == "pooled":
+            return self._mean(layer, request)
+        if variable == "activation" or not spatial:
+            self._check_form(request, layer, variable, dims, spatial)
+            return Source("activation") if self._holds(layer) else self._from_model(layer, request)
+        if layer == INPUT:
+            return Source("pixels")
+        return self._reduced(dims, request, layer, above)
+
+    def _reduced(self, dims: Dims, request: Request, layer: str, above: tuple[str, ...]) -> Source:
+        """Make vectors of a spatial layer: by the analysis that reduces it, else its mean over space."""
+        reducers = [info for info in self.registry.providers("embedding", dims) if info.id not in above]
+        if reducers and (self._holds(layer) or self.has_model):
+            return self._provided("embedding", dims, request, Need(), above)
+        return self._mean(layer, request)
+
+    def _mean(self, layer: str, request: Request) -> Source:
+        return (
+            Source("pooled") if self._holds_pooled(layer) else self._from_model(layer, request, "model mean")
+        )
+
+    def _provided(
+        self, variable: str, dims: Dims, request: Request, need: Need, above: tuple[str, ...]
+    ) -> Source:
+        """Plan the analysis that provides a variable: the one that is named, else the first that can be planned."""
+        names = (
+            [need.analysis]
+            if need.analysis
+            else [info.id for info in self.registry.providers(variable, dims)]
+        )
+        problems: list[AnalysisError] = []
+        for name in names:
+            try:
+                plan = self._plan_first(name, request, need, above)
+                return Source("result", plan.key, plan)
+            except AnalysisError as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
+        form = f"{variable} ({', '.join(dims)})"
+        raise AnalysisError(
+            f"{_name(request)} requires {form}, and no installed analysis provides it.",
+            "Install a plugin that does, or pass a result with using=.",
+        )
+
+    def _plan_first(self, name: str, request: Request, need: Need, above: tuple[str, ...]) -> Plan:
+        """Plan what is run first, with the default seed so that it is shared whatever the seed above."""
+        identity, cls = find_analysis(self.registry, name)
+        if identity in above:
+            raise AnalysisError(
+                f"{_name(request)} would have to be run before itself.", "Pass a result with using=."
+            )
+        layer = request.layer if self.wants_layer(cls, (*above, identity)) else None
+        whole = cls.scope == "dataset" and self.registry.load_analysis(request.analysis).scope != "dataset"
+        samples = None if whole else request.samples
+        parameters = complete(cls, need.parameters, identity.rpartition(":")[2])
+        return self.plan(Request(identity, parameters, layer, samples), above)
+
+    def _check_form(self, request: Request, layer: str, variable: str, dims: Dims, spatial: bool) -> None:
+        if (len(dims) == 4) != spatial:
+            has = "has height and width" if spatial else "is flat"
+            raise AnalysisError(
+                f"{_name(request)} takes {variable} ({', '.join(dims)}), and {layer} {has}.",
+                "Choose another layer.",
+            )
+
+    def _from_model(self, layer: str, request: Request, kind: Kind = "model") -> Source:
+        if self.has_model:
+            return Source(kind)
+        raise AnalysisError(
+            f"The run does not hold {layer!r} in full, which {_name(request)} works on.",
+            f"Give the model, {model_words(self.store)}, and it is computed; or capture with keep=[{layer!r}].",
+        )
+
+    def _holds(self, layer: str) -> bool:
+        if layer in (INPUT, LOGITS):
+            return True
+        return any(stored.name == layer and stored.kept for stored in self.store.layers)
+
+    def _holds_pooled(self, layer: str) -> bool:
+        return self._holds(layer) or any(
+            stored.name == layer and stored.pooled for stored in self.store.layers
+        )
+
+
+def _part_of_key(source: Source, variable: str) -> str | None:
+    if source.key:
+        return source.key
+    # two ways lead from a spatial layer to vectors, with different numbers
+    return "pooled" if variable == "embedding" and source.kind in ("pooled", "model mean") else None
+
+
+def _name(request: Request) -> str:
+    return request.analysis.rpartition(":")[2]

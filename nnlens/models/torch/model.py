@@ -1,0 +1,251 @@
+"""The Model protocol over a torch network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from nnlens.errors import ModelError
+from nnlens.models.base import Float, ModelReference, Pass, Seed
+from nnlens.models.checks import (
+    NO_LOGITS,
+    checked_inputs,
+    checked_seed,
+    find_layers,
+    no_gradient,
+    positions_of,
+)
+from nnlens.models.preprocess import Preprocess
+from nnlens.models.probability import SMALLEST
+from nnlens.models.torch.functions import main_tensor
+from nnlens.models.torch.graph import watch
+from nnlens.models.torch.memory import channels_last, gains_by_channels_last
+from nnlens.models.torch.recording import Recorder
+from nnlens.models.torch.state import evaluating, frozen, unchanged
+from nnlens.models.torch.trace import image_like
+from nnlens.rules import PLAIN, check_rule
+from nnlens.schema import INPUT, LOGITS
+
+if TYPE_CHECKING:
+    from nnlens.samples.pixels import Images
+
+
+class TorchModel:
+    """A torch classifier. The attributes are those of `nnlens.models.base.Model`.
+
+    Parameters
+    ----------
+    module : Module
+        The network; every call leaves it as it was.
+    preprocess : Preprocess
+    name : str
+    reference : ModelReference, optional
+    notes : sequence of str
+        What was done on opening, for the user.
+
+    Raises
+    ------
+    ModelError
+        If the network cannot be run on such inputs.
+    """
+
+    framework: Literal["torch"] = "torch"
+
+    def __init__(
+        self,
+        module: nn.Module,
+        preprocess: Preprocess,
+        name: str,
+        reference: ModelReference | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.module = _unwrapped(module)
+        self.preprocess = preprocess
+        self.name = name
+        self.reference = reference
+        first = next(
+            (tensor for tensor in self.module.parameters() if tensor.is_floating_point()), torch.zeros(0)
+        )
+        self._device, self._dtype = first.device, first.dtype
+        self._parts = tuple(self.module.modules())
+        self._graph = watch(self.module, preprocess, self._device, self._dtype)
+        self.layers = self._graph.layers
+        self.class_count = self._graph.class_count
+        self.hidden_layer = self._graph.hidden_layer
+        self.has_logits = self._graph.logits.exact
+        self.notes = (*notes, *self._own_notes())
+        self._positions = positions_of(self.layers)
+
+    def __repr__(self) -> str:
+        return f"<TorchModel {self.name}: {len(self.layers)} layers, {self.class_count} classes>"
+
+    def _own_notes(self) -> Iterator[str]:
+        if not self.has_logits:
+            yield NO_LOGITS
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the kinds of layers and the names, shapes and values of weights."""
+        digest = hashlib.sha256(repr([(layer.name, layer.kind) for layer in self.layers]).encode())
+        for name, tensor in self.module.state_dict().items():
+            if isinstance(tensor, Tensor):
+                digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+                digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def prepare(self, images: Images) -> Float:
+        """Turn images (sample, y, x, channel) into inputs (sample, channel, y, x)."""
+        return self.preprocess(images)
+
+    def predict(self, inputs: Float) -> Float:
+        """Return logits (sample, class_)."""
+        return self.activations(inputs, [LOGITS])[LOGITS]
+
+    def activations(
+        self, inputs: Float, layers: Sequence[str], pooled: Sequence[str] = (), exact: bool = True
+    ) -> dict[str, Float]:
+        """Return the outputs of layers after one forward pass in evaluation mode, without copying them."""
+        positions = find_layers((*layers, *pooled), self.layers, self._positions)
+        means = {positions[name] for name in pooled if name in positions}
+        with torch.inference_mode(), self._left_as_found():
+            image = self._tensor(inputs)
+            image = image if exact or not self._fast else channels_last(image)
+            tensors, _ = self._forward(image, positions, means=means)
+            return {name: _array(tensors[name]) for name in (*layers, *pooled)}
+
+    def vjp(
+        self,
+        inputs: Float,
+        seed: Seed,
+        at: str | None = None,
+        wrt: Sequence[str] = (INPUT,),
+        keep: Sequence[str] = (),
+        rule: str = PLAIN,
+    ) -> Pass:
+        """Run one forward and one backward pass; see `nnlens.models.base.Model.vjp`."""
+        check_rule(rule)
+        start = LOGITS if at is None else at
+        ends = (start, *wrt)
+        positions = find_layers((*ends, *keep), self.layers, self._positions)
+        with torch.inference_mode(False), torch.enable_grad(), self._left_as_found(), frozen(self.module):
+            image = self._tensor(inputs).requires_grad_(INPUT in wrt or self._starts_early(positions, wrt))
+            tensors, edges = self._forward(image, positions, ends)
+            kept = {name: _array(tensors[name]) for name in dict.fromkeys((*keep, start))}
+            logits = _array(tensors[LOGITS])
+            gradient = torch.from_numpy(checked_seed(seed, logits, kept, tensors[start].shape))
+            gradients = _gradients(edges, start, wrt, gradient.to(tensors[start]))
+        return Pass(logits, {name: kept[name] for name in keep}, gradients)
+
+    @cached_property
+    def _fast(self) -> bool:
+        """Whether forward passes take images with channels last."""
+        shape = (self.preprocess.channels, self.preprocess.height, self.preprocess.width)
+        noise = image_like(shape, self._device, self._dtype)
+        with torch.inference_mode(), self._left_as_found():
+            return gains_by_channels_last(
+                self.module, lambda image: self._forward(image, {})[0][LOGITS], noise
+            )
+
+    def _starts_early(self, positions: Mapping[str, int], wrt: Sequence[str]) -> bool:
+        """Whether a gradient is wanted where the network writes over a tensor: no graph can start there."""
+        calls = [self._graph.calls[positions[name]] for name in wrt if name in positions]
+        return any(call.in_place and call.overwritten for call in calls)
+
+    @contextmanager
+    def _left_as_found(self) -> Iterator[None]:
+        with evaluating(self._parts), unchanged(self._graph.written):
+            yield
+
+    def _tensor(self, inputs: Float) -> Tensor:
+        array = checked_inputs(inputs, self.preprocess)
+        tensor = torch.from_numpy(array) if array.flags.writeable else torch.tensor(array)
+        return tensor.to(self._device, self._dtype)
+
+    def _forward(
+        self,
+        image: Tensor,
+        positions: Mapping[str, int],
+        ends: Sequence[str] = (),
+        means: Container[int] = (),
+    ) -> tuple[dict[str, Tensor], dict[str, GradientEdge]]:
+        """Run the network once.
+
+        Returns
+        -------
+        tensors : dict of str to Tensor
+            Of the named layers, the input and the logits.
+        edges : dict of str to GradientEdge
+            Of those in `ends` that a gradient can come by.
+        """
+        place = self._graph.logits
+        wanted = {*positions.values()} | ({place.layer} if place.layer is not None else set())
+        differentiable = {positions[name] for name in ends if name in positions}
+        with Recorder(self._graph.calls, wanted, place.function, differentiable, means) as recorder:
+            output = main_tensor(self.module(image.clone() if self._graph.image_written else image))
+        missing = [name for name, position in positions.items() if position not in recorder.outputs]
+        if missing:
+            raise ModelError(f"The network did not come to layer {missing[0]!r} with this input.")
+        tensors = {name: recorder.outputs[position] for name, position in positions.items()}
+        edges = {
+            name: recorder.edges[position]
+            for name, position in positions.items()
+            if position in recorder.edges
+        }
+        own = {INPUT: image, LOGITS: self._logits(recorder, output)}
+        edges |= {
+            name: get_gradient_edge(own[name]) for name in own if name in ends and own[name].requires_grad
+        }
+        return tensors | own, edges
+
+    def _logits(self, recorder: Recorder, output: Tensor | None) -> Tensor:
+        place = self._graph.logits
+        if place.layer is not None:
+            output = recorder.outputs[place.layer]
+        elif place.function is not None:
+            output = recorder.function_input
+        if output is None:
+            raise ModelError("The network did not come to its logits with this input.")
+        logits = output.flatten(1)
+        return logits.clamp_min(SMALLEST).log() if place.logarithm else logits
+
+
+def _gradients(
+    edges: Mapping[str, GradientEdge], start: str, wrt: Sequence[str], gradient: Tensor
+) -> dict[str, Float]:
+    names = [name for name in dict.fromkeys(wrt) if name in edges]
+    found: Sequence[Tensor | None] = ()
+    if names and start in edges:
+        targets = [edges[name] for name in names]
+        found = torch.autograd.grad([edges[start]], targets, [gradient], allow_unused=True)
+    gradients = {
+        name: _array(tensor) for name, tensor in zip(names, found, strict=False) if tensor is not None
+    }
+    unreached = [name for name in wrt if name not in gradients]
+    if unreached:
+        raise no_gradient(start, unreached[0])
+    return gradients
+
+
+def _array(tensor: Tensor) -> Float:
+    """Return float32 numbers; those of a CPU tensor that has them are not copied."""
+    return tensor.detach().to("cpu", torch.float32).numpy()
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """Take a network out of what torch.compile and DataParallel put around it: hooks inside would not be called."""
+    while isinstance(inner := getattr(module, "_orig_mod", None), nn.Module) or (
+        isinstance(module, nn.DataParallel) and isinstance(inner := module.module, nn.Module)
+    ):
+        module = inner
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ModelError(
+            "A TorchScript network cannot be looked into.", "Give the module that it was made from."
+        )
+    return module

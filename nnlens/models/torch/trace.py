@@ -1,0 +1,220 @@
+"""The graph of a torch network, found by watching one forward pass.
+
+Modules are watched by hooks, functions (``F.relu``, ``a + b``) by a ``TorchFunctionMode``. Every tensor carries the set
+of layers that it was computed from, so the inputs of a layer are known whatever happens in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from nnlens.models.torch.functions import function_name, layer_kind, main_tensor, tensors
+
+BATCH = 2
+"""Samples in the watched pass: with one, a dimension of the batch could not be told from others."""
+IMAGE = -1
+"""Stands for the image among the positions of layers."""
+
+Sources = frozenset[int]
+
+
+@dataclass
+class Call:
+    """One call of a leaf module or of a function: a layer.
+
+    Attributes
+    ----------
+    owner : Module or str
+        The module, or the function's name.
+    ordinal : int
+        Which call of the owner it is.
+    label : str
+        The module's first name, or the function's with that of the module around it.
+    kind : str
+    shape : tuple of int
+        Without the sample.
+    inputs : frozenset of int
+        Positions of the layers before.
+    parameters : int
+    weighted : bool
+        Whether it multiplies by a matrix of weights; a normalization does not.
+    in_place : bool
+        Whether a function wrote over its input, so that its result cannot be replaced.
+    aliases : list of str
+        Other names of the same output.
+    overwritten : bool
+        Whether something later writes over the output.
+    """
+
+    owner: nn.Module | str
+    ordinal: int
+    label: str
+    kind: str
+    shape: tuple[int, ...]
+    inputs: Sources
+    parameters: int
+    weighted: bool
+    in_place: bool = False
+    aliases: list[str] = field(default_factory=list)
+    overwritten: bool = False
+
+    def also_called(self, names: list[str]) -> None:
+        """Note modules around it that give the same output; a function has no better name than the innermost."""
+        if isinstance(self.owner, str) and not self.aliases:
+            self.label, names = names[0], [self.label, *names[1:]]
+        self.aliases += names
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a tensor came about: the function, which call of it, and its first input."""
+
+    function: str
+    ordinal: int
+    input: Tensor
+
+
+class Tracer(TorchFunctionMode):
+    """Watches one forward pass of `module`; use as a context manager.
+
+    Attributes
+    ----------
+    calls : list of Call
+        In order of execution.
+    made : dict
+        Position of the layer whose output a tensor is, by the tensor's id.
+    origins : dict
+        Origin of a tensor, by its id.
+    """
+
+    def __init__(self, module: nn.Module, image: Tensor) -> None:
+        super().__init__()
+        self.module = module
+        self.calls: list[Call] = []
+        self.made: dict[int, int] = {}
+        self.origins: dict[int, Origin] = {}
+        self._sources: dict[int, Sources] = {id(image): frozenset({IMAGE})}
+        self._alive: list[object] = [image]  # ids are only unique among the living
+        self._outputs: list[tuple[Tensor, int]] = []
+        self._names: dict[int, list[str]] = {}
+        self._counts: Counter[int | str] = Counter()
+        self._within: list[tuple[str, bool, Sources]] = []
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> Tracer:
+        for name, part in self.module.named_modules(remove_duplicate=False):
+            if part is not self.module:
+                self._names.setdefault(id(part), []).append(name)
+        for part in self.module.modules():
+            if part is not self.module:
+                self._handles.append(part.register_forward_pre_hook(self._enter_module, with_kwargs=True))
+                self._handles.append(part.register_forward_hook(self._leave_module))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        for handle in self._handles:
+            handle.remove()
+        for (tensor, version), call in zip(self._outputs, self.calls, strict=True):
+            call.overwritten = tensor._version != version
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        inputs = list(tensors((args, kwargs or {})))
+        sources = self._joined(inputs)
+        result = func(*args, **(kwargs or {}))
+        name = function_name(func)
+        ordinal = self._counts[name]
+        self._counts[name] += 1
+        if not sources:
+            return result
+        self._alive.append(result)
+        for tensor in tensors(result):
+            self._sources[id(tensor)] = sources
+            if inputs and tensor is not inputs[0]:
+                self.origins[id(tensor)] = Origin(name, ordinal, inputs[0])
+        if isinstance(result, Tensor) and not self._in_leaf():
+            self._note_function(name, ordinal, func, inputs, result, sources)
+        return result
+
+    def _note_function(
+        self,
+        name: str,
+        ordinal: int,
+        func: Callable[..., Any],
+        inputs: list[Tensor],
+        result: Tensor,
+        sources: Sources,
+    ) -> None:
+        computed = sum(id(tensor) in self._sources for tensor in inputs)
+        kind = layer_kind(name, inputs, result, computed)
+        if kind is None:
+            return
+        around = self._within[-1][0] + "." if self._within else ""
+        weights = [tensor for tensor in inputs if isinstance(tensor, nn.Parameter)]
+        in_place = getattr(func, "__name__", "").endswith("_") or result is inputs[0]
+        call = Call(
+            name, ordinal, f"{around}F.{name}", kind, tuple(result.shape[1:]), sources, *_weight(weights)
+        )
+        call.in_place = in_place
+        self._add(call, result)
+
+    def _enter_module(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        leaf = next(module.children(), None) is None
+        self._within.append((self._names[id(module)][0], leaf, self._joined(tensors((args, kwargs)))))
+
+    def _leave_module(self, module: nn.Module, _args: Any, output: Any) -> None:
+        _, leaf, sources = self._within.pop()
+        ordinal = self._counts[id(module)]
+        self._counts[id(module)] += 1
+        tensor = main_tensor(output)
+        if tensor is None or not sources:
+            return
+        names = self._names[id(module)]
+        if not leaf or self._in_leaf():
+            if id(tensor) in self.made:
+                self.calls[self.made[id(tensor)]].also_called(names)
+            return
+        shape = tuple(tensor.shape[1:])
+        call = Call(
+            module, ordinal, names[0], type(module).__name__, shape, sources, *_weight(module.parameters())
+        )
+        call.aliases += names[1:]
+        self._alive.append(output)
+        self._add(call, tensor)
+
+    def _add(self, call: Call, output: Tensor) -> None:
+        if not output.ndim or len(output) != BATCH:
+            return
+        position = len(self.calls)
+        self.calls.append(call)
+        self._outputs.append((output, output._version))
+        self._sources[id(output)] = frozenset({position})
+        self.made[id(output)] = position
+
+    def _in_leaf(self) -> bool:
+        return any(leaf for _, leaf, _ in self._within)
+
+    def _joined(self, inputs: Any) -> Sources:
+        return frozenset().union(*(self._sources.get(id(tensor), frozenset()) for tensor in inputs))
+
+
+def _weight(parameters: Any) -> tuple[int, bool]:
+    """Return how many numbers parameters have, and whether one of them is a matrix."""
+    known = list(parameters)
+    return sum(parameter.numel() for parameter in known), any(parameter.ndim > 1 for parameter in known)
+
+
+def image_like(shape: tuple[int, int, int], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return a batch of noise, the same every time and without touching torch's own random numbers."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn((BATCH, *shape), generator=generator).to(device, dtype)

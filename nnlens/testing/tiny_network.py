@@ -1,0 +1,201 @@
+"""A network of a few lines of numpy that speaks the Model protocol, so that tests of analyses need no framework."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlens.errors import ModelError
+from nnlens.models.base import Float, LayerInfo, ModelReference, Pass, Seed
+from nnlens.models.preprocess import Preprocess
+from nnlens.samples.pixels import Images
+from nnlens.schema import INPUT, LOGITS
+
+SIDE = 8
+CHANNELS, UNITS = 4, 12
+
+
+class Layer(Protocol):
+    """One step of the network, forward and backward."""
+
+    def forward(self, x: Float) -> Float:
+        """Return the output."""
+
+    def backward(self, gradient: Float, x: Float) -> Float:
+        """Return the gradient at the input `x` from that at the output."""
+
+
+class Convolution:
+    """A 3×3 convolution over one channel, padded to keep the size; `kernels` has dims (channel, 9)."""
+
+    def __init__(self, kernels: Float) -> None:
+        self.kernels = kernels
+
+    def forward(self, x: Float) -> Float:
+        """Return (sample, channel, y, x)."""
+        padded = np.pad(x[:, 0], ((0, 0), (1, 1), (1, 1)))
+        patches = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+        return np.einsum("nyxk,ck->ncyx", patches.reshape(*patches.shape[:3], 9), self.kernels).astype(
+            np.float32
+        )
+
+    def backward(self, gradient: Float, x: Float) -> Float:
+        """Return (sample, 1, y, x)."""
+        patches = np.einsum("ncyx,ck->nyxk", gradient, self.kernels)
+        height, width = x.shape[2:]
+        out = np.zeros((len(x), height + 2, width + 2), np.float32)
+        for place in range(9):
+            row, column = divmod(place, 3)
+            out[:, row : row + height, column : column + width] += patches[..., place]
+        return out[:, None, 1:-1, 1:-1]
+
+
+class Rectifier:
+    """Negative values become zero."""
+
+    def forward(self, x: Float) -> Float:
+        """Return the same shape."""
+        return np.maximum(x, 0)
+
+    def backward(self, gradient: Float, x: Float) -> Float:
+        """Return the gradient where the input was positive."""
+        return gradient * (x > 0)
+
+
+class Dense:
+    """A product with `weights`, dims (unit in, unit out); spatial inputs are flattened."""
+
+    def __init__(self, weights: Float) -> None:
+        self.weights = weights
+
+    def forward(self, x: Float) -> Float:
+        """Return (sample, unit)."""
+        return (x.reshape(len(x), -1) @ self.weights).astype(np.float32)
+
+    def backward(self, gradient: Float, x: Float) -> Float:
+        """Return the input's shape."""
+        return (gradient @ self.weights.T).reshape(x.shape).astype(np.float32)
+
+
+class TinyModel:
+    """Convolution, rectifier, dense, rectifier, dense: eight by eight grey pixels to `class_count` logits.
+
+    Parameters
+    ----------
+    class_count : int
+    seed : int
+        Of the weights.
+
+    Notes
+    -----
+    A white pixel in the upper left corner makes all of a sample's inputs NaN, so that a test can have such samples.
+    """
+
+    framework: Literal["torch", "keras"] = "torch"
+    has_logits = True
+    notes: tuple[str, ...] = ()
+    hidden_layer = "relu2"
+
+    def __init__(self, class_count: int = 3, seed: int = 0, reference: ModelReference | None = None) -> None:
+        rng = np.random.default_rng(seed)
+        self.name = "tiny"
+        self.class_count = class_count
+        self.preprocess = Preprocess(SIDE, order="grey")
+        self.reference = reference
+        weights = [
+            rng.normal(size=(CHANNELS, 9)),
+            rng.normal(size=(CHANNELS * SIDE * SIDE, UNITS)) / SIDE,
+            rng.normal(size=(UNITS, class_count)),
+        ]
+        self._weights = [each.astype(np.float32) for each in weights]
+        self.fingerprint = hashlib.sha256(b"".join(each.tobytes() for each in self._weights)).hexdigest()
+        conv, dense, head = self._weights
+        self._steps: dict[str, Layer] = {
+            "conv": Convolution(conv),
+            "relu1": Rectifier(),
+            "fc1": Dense(dense),
+            "relu2": Rectifier(),
+            "fc2": Dense(head),
+        }
+        maps, flat = (CHANNELS, SIDE, SIDE), (UNITS,)
+        self.layers: tuple[LayerInfo, ...] = (
+            LayerInfo("conv", "Conv2d", maps, conv.size, (INPUT,)),
+            LayerInfo("relu1", "ReLU", maps, 0, ("conv",)),
+            LayerInfo("fc1", "Linear", flat, dense.size, ("relu1",)),
+            LayerInfo("relu2", "ReLU", flat, 0, ("fc1",)),
+            LayerInfo("fc2", "Linear", (class_count,), head.size, ("relu2",)),
+        )
+
+    def fit_head(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> TinyModel:
+        """Fit the last layer by least squares, so that the network is better than guessing; returns itself."""
+        hidden = self.activations(self.prepare(images), ["relu2"])["relu2"]
+        wanted = np.eye(self.class_count, dtype=np.float32)[labels] * 4 - 2
+        ridge = hidden.T @ hidden + 0.1 * np.eye(UNITS, dtype=np.float32)
+        head = np.linalg.solve(ridge, hidden.T @ wanted).astype(np.float32)
+        self._steps["fc2"] = Dense(head)
+        self._weights[2] = head
+        self.fingerprint = hashlib.sha256(b"".join(each.tobytes() for each in self._weights)).hexdigest()
+        return self
+
+    def prepare(self, images: Images) -> Float:
+        """Turn images (sample, y, x, channel) into inputs (sample, 1, y, x)."""
+        images = np.asarray(images)
+        inputs = np.transpose(images[..., :1], (0, 3, 1, 2)).astype(np.float32) / np.float32(255)
+        inputs[images[:, 0, 0, 0] == 255] = np.nan
+        return inputs.astype(np.float32, copy=False)
+
+    def predict(self, inputs: Float) -> Float:
+        """Return logits (sample, class_)."""
+        return self._forward(inputs)["fc2"]
+
+    def activations(
+        self, inputs: Float, layers: Sequence[str], pooled: Sequence[str] = (), exact: bool = True
+    ) -> dict[str, Float]:
+        """Return the outputs of layers, and of others only the mean over space; it knows one order of sums only."""
+        del exact
+        outputs = self._forward(inputs)
+        means = {name: outputs[self._known(name)].mean((2, 3)) for name in pooled}
+        return {name: outputs[self._known(name)] for name in layers} | means
+
+    def vjp(
+        self,
+        inputs: Float,
+        seed: Seed,
+        at: str | None = None,
+        wrt: Sequence[str] = (INPUT,),
+        keep: Sequence[str] = (),
+        rule: str = "plain",
+    ) -> Pass:
+        """Run one forward and one backward pass; see `nnlens.models.base.Model.vjp`."""
+        if rule != "plain":
+            raise ModelError(f"There is no rule {rule!r}.", "There is: plain.")
+        outputs = self._forward(inputs)
+        names = list(self._steps)
+        start = self._known(at or LOGITS)
+        kept: Mapping[str, Float] = {
+            name: outputs[self._known(name)] for name in {*keep, *([at] if at else [])}
+        }
+        gradient = seed(outputs["fc2"], kept) if callable(seed) else seed
+        gradients = {start: np.asarray(gradient, np.float32)}
+        for place in reversed(range(names.index(start) + 1)):
+            before = names[place - 1] if place else INPUT
+            gradients[before] = self._steps[names[place]].backward(gradients[names[place]], outputs[before])
+        wanted = {name: gradients[self._known(name)] for name in wrt}
+        return Pass(outputs["fc2"], {name: outputs[self._known(name)] for name in keep}, wanted)
+
+    def _forward(self, inputs: Float) -> dict[str, Float]:
+        outputs = {INPUT: np.asarray(inputs, np.float32)}
+        x = outputs[INPUT]
+        for name, step in self._steps.items():
+            x = outputs[name] = step.forward(x)
+        return outputs
+
+    def _known(self, name: str) -> str:
+        name = "fc2" if name == LOGITS else name
+        if name not in (*self._steps, INPUT):
+            raise ModelError(f"There is no layer {name!r}.", f"There are: {', '.join(self._steps)}.")
+        return name

@@ -1,0 +1,1 @@
+"""What a page stands on: its session, the hub that links views, the data all sessions share, its background work."""

@@ -1,0 +1,123 @@
+"""Which analyses can do what on the page, told by what they require and provide; their names play no part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from nnlens.analysis import Analysis, wants_layer
+from nnlens.errors import PluginError
+from nnlens.registry import PluginInfo, Registry
+from nnlens.schema import Dims
+from nnlens.ui.look.text import plain
+
+PROJECTION: Mapping[str, Dims] = {"projection": ("sample", "component")}
+ATTRIBUTIONS: tuple[Mapping[str, Dims], ...] = (
+    {"attribution": ("sample", "y", "x")},
+    {"attribution": ("sample", "channel", "y", "x")},
+)
+NEIGHBORS: Mapping[str, Dims] = {"neighbor": ("sample", "rank")}
+
+
+@dataclass(frozen=True)
+class Tool:
+    """An analysis that can be used.
+
+    Attributes
+    ----------
+    info : PluginInfo
+    cls : type of Analysis
+    """
+
+    info: PluginInfo
+    cls: type[Analysis]
+
+    @property
+    def id(self) -> str:
+        """``dist:name``."""
+        return self.info.id
+
+    @property
+    def title(self) -> str:
+        """What menus call it."""
+        return plain(self.cls.title or self.cls.__name__, 32)
+
+    @property
+    def doc(self) -> str:
+        """The first line of what its author says of it."""
+        return plain((self.cls.__doc__ or "").strip().partition("\n")[0] or self.title, 200)
+
+    @property
+    def on_layer(self) -> bool:
+        """Whether it works on a layer."""
+        return wants_layer(self.cls)
+
+    def provides(self, wanted: Mapping[str, Dims]) -> bool:
+        """Whether its results have these variables with these dims."""
+        given = {name: tuple(dims) for name, dims in self.cls.provides.items()}
+        return all(given.get(name) == tuple(dims) for name, dims in wanted.items())
+
+
+class Catalog:
+    """The usable analyses of a registry, by what the page needs them for.
+
+    Parameters
+    ----------
+    registry : Registry
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.plugins = registry.list_plugins(load=True)
+        self.tools = sorted(_usable(registry, self.plugins), key=lambda tool: (-tool.cls.priority, tool.id))
+
+    def tool(self, analysis: str) -> Tool | None:
+        """Find a tool by ``dist:name``, or by its short name where that is clear."""
+        exact = [tool for tool in self.tools if tool.id == analysis]
+        short = [tool for tool in self.tools if tool.info.name == analysis]
+        return next(iter(exact or (short if len(short) == 1 else [])), None)
+
+    @cached_property
+    def projections(self) -> list[Tool]:
+        """What can draw a map of a layer, the best first."""
+        return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(PROJECTION)]
+
+    @cached_property
+    def judges(self) -> list[Tool]:
+        """What gives numbers on a projection, for the line under a map."""
+        return [
+            tool
+            for tool in self.tools
+            if "projection" in tool.cls.requires and tool.cls.provides and not any(tool.cls.provides.values())
+        ]
+
+    @cached_property
+    def attributions(self) -> list[Tool]:
+        """What explains one sample."""
+        return [
+            tool
+            for tool in self.tools
+            if tool.cls.scope == "sample" and any(tool.provides(a) for a in ATTRIBUTIONS)
+        ]
+
+    @cached_property
+    def neighbors(self) -> list[Tool]:
+        """What finds the samples that are closest to each."""
+        return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(NEIGHBORS)]
+
+    @cached_property
+    def others(self) -> list[Tool]:
+        """All else on the whole data set: each gets controls and a face in the tab of analyses."""
+        used = {tool.id for tool in (*self.projections, *self.judges)}
+        return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.id not in used]
+
+
+def _usable(registry: Registry, plugins: list[PluginInfo]) -> list[Tool]:
+    found = []
+    for info in plugins:
+        if info.error is None:
+            try:
+                found.append(Tool(info, registry.load_analysis(info.id)))
+            except PluginError:  # listed as broken from its first load on; the list of plugins shows why
+                continue
+    return found

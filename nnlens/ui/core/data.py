@@ -1,0 +1,253 @@
+"""What all sessions of a run share, read-only: the columns of its samples, its projections, its pictures."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from nnlens.schema import UNLABELLED
+from nnlens.state import Extent, Ids, Mask
+from nnlens.ui.core.raster import value_steps
+
+if TYPE_CHECKING:
+    from nnlens.store import Store
+
+T = TypeVar("T")
+Floats = NDArray[np.float32]
+Positions = NDArray[np.intp]
+KEPT_PROJECTIONS = 24
+"""Of the run's size each: 60,000 samples are 0.7 MB."""
+MARGIN = 0.04
+"""Room around a projection, as a share of its longer side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Coordinates of samples on a plane, and where they come from.
+
+    Attributes
+    ----------
+    key : str
+        The key of the result; empty for a picture of a running job.
+    x, y : ndarray, dims (sample,), float32
+        Coordinates of the samples that have some.
+    positions : ndarray, dims (sample,), int
+        Which samples of the run they are.
+    title, caption : str
+        What was really used, from the attributes of the result.
+    total : int
+        Samples of the run.
+    """
+
+    key: str
+    x: Floats
+    y: Floats
+    positions: Positions
+    title: str
+    caption: str
+    total: int
+
+    @cached_property
+    def extent(self) -> Extent:
+        """The square around all of it, as ``x0, y0, x1, y1``."""
+        if not len(self.x):
+            return (-1.0, -1.0, 1.0, 1.0)
+        low = np.array([self.x.min(), self.y.min()], float)
+        high = np.array([self.x.max(), self.y.max()], float)
+        half = max((high - low).max() / 2 * (1 + 2 * MARGIN), 1e-6)
+        x, y = (low + high) / 2
+        return (float(x - half), float(y - half), float(x + half), float(y + half))
+
+    @cached_property
+    def row(self) -> Positions:
+        """For each position of the run its row here; −1 where it was left out, dims (sample,)."""
+        rows = np.full(self.total, -1, np.intp)
+        rows[self.positions] = np.arange(len(self.positions))
+        return rows
+
+    @property
+    def left_out(self) -> int:
+        """How many samples of the run are not here."""
+        return self.total - len(self.positions)
+
+
+@dataclass(eq=False)
+class RunData:
+    """The arrays of a run that every view needs, by position.
+
+    Attributes
+    ----------
+    ids : ndarray, dims (sample,), int64
+    label, prediction : ndarray, dims (sample,), int32
+        −1 where there is none.
+    loss : ndarray, dims (sample,), float32
+        Cross-entropy; NaN where it cannot be had.
+    class_names : tuple of str
+    images : callable
+        Ids → uint8 (sample, y, x, channel).
+    logit : ndarray or None, dims (sample, class_)
+    name, key : str
+        What the run is called, and what changes when its content does.
+    extras : dict of str to ndarray, dims (sample,)
+        Other columns, such as results with one value a sample: they color, filter and sort.
+    """
+
+    ids: Ids
+    label: NDArray[np.int32]
+    prediction: NDArray[np.int32]
+    loss: Floats
+    class_names: tuple[str, ...]
+    images: Callable[[Sequence[int]], NDArray[np.uint8]]
+    logit: NDArray[np.float32] | None = None
+    name: str = ""
+    key: str = ""
+    extras: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._projections: OrderedDict[str, Projection] = OrderedDict()
+        self._made: dict[str, Any] = {}
+        self._making = threading.RLock()  # one thing may be made of another
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def from_store(cls, store: Store) -> RunData:
+        """Read the columns of a store; the pictures stay where they are."""
+        samples = store.samples
+
+        def column(name: str, dtype: type) -> NDArray[Any]:
+            return np.ascontiguousarray(samples[name].values, dtype=dtype)
+
+        return cls(
+            ids=np.ascontiguousarray(samples["sample"].values, np.int64),
+            label=column("label", np.int32),
+            prediction=column("prediction", np.int32),
+            loss=column("loss", np.float32),
+            class_names=tuple(store.class_names),
+            images=store.images,
+            logit=column("logit", np.float32) if "logit" in samples else None,
+            name=store.name,
+            key=f"{store.fingerprint}:{store.committed}",
+        )
+
+    @cached_property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether the prediction is the label, dims (sample,)."""
+        return (self.label == self.prediction) & (self.label != UNLABELLED)
+
+    @cached_property
+    def _order(self) -> Positions:
+        return np.argsort(self.ids, kind="stable")
+
+    def positions(self, ids: ArrayLike) -> Positions:
+        """Positions of ids, −1 for those that the run does not have."""
+        wanted = np.asarray(ids, np.int64)
+        if not len(self.ids):
+            return np.full(wanted.shape, -1, np.intp)
+        found = self._order[
+            np.minimum(np.searchsorted(self.ids, wanted, sorter=self._order), len(self.ids) - 1)
+        ]
+        return np.where(self.ids[found] == wanted, found, -1)
+
+    def position(self, sample: int | None) -> int | None:
+        """Position of one id; None where there is none."""
+        found = -1 if sample is None else int(self.positions([sample])[0])
+        return None if found < 0 else found
+
+    def mask(self, positions: ArrayLike) -> Mask:
+        """Turn positions into a mask, dims (sample,)."""
+        chosen = np.zeros(len(self), bool)
+        chosen[np.asarray(positions, np.intp)] = True
+        return chosen
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Get one value a sample by name, dims (sample,).
+
+        Raises
+        ------
+        KeyError
+            If the run has no such column.
+        """
+        if name in ("label", "prediction", "loss", "correct"):
+            return getattr(self, name)
+        return self.ids if name == "id" else self.extras[name]
+
+    def once(self, name: str, make: Callable[[RunData], T]) -> T:
+        """Get something made of this run's data alone, made once for all sessions."""
+        with self._making:
+            if name not in self._made:
+                self._made[name] = make(self)
+            return self._made[name]
+
+    def steps(self, name: str) -> NDArray[np.uint8]:
+        """Get the steps of a column in a palette of values, dims (sample,)."""
+        return self.once(
+            f"steps of {name}", lambda run: value_steps(run.column(name), logarithmic=name == "loss")
+        )
+
+    def class_name(self, code: int) -> str:
+        """Name a class; samples without a label, or with an impossible one, say so."""
+        if code == UNLABELLED:
+            return "unlabelled"
+        return self.class_names[code] if 0 <= code < len(self.class_names) else f"class {code}"
+
+    def projection(self, result: xr.Dataset) -> Projection:
+        """Take the coordinates out of a result; those of finished results are shared by all sessions.
+
+        Parameters
+        ----------
+        result : Dataset
+            With ``projection`` (sample, component) of two components or more, and int64 ids.
+        """
+        key = str(result.attrs.get("key", ""))
+        with self._lock:
+            if key and key in self._projections:
+                self._projections.move_to_end(key)
+                return self._projections[key]
+        made = self._project(result, key)
+        if key:
+            with self._lock:
+                self._projections[key] = made
+                while len(self._projections) > KEPT_PROJECTIONS:
+                    self._projections.popitem(last=False)
+        return made
+
+    def known(self, key: str) -> Projection | None:
+        """Get a projection that was shown in this process, by the key of its result."""
+        with self._lock:
+            return self._projections.get(key) if key else None
+
+    def _project(self, result: xr.Dataset, key: str) -> Projection:
+        xy = np.asarray(result["projection"].values[:, :2], np.float32)
+        positions = self.positions(result["sample"].values)
+        there = (positions >= 0) & np.isfinite(xy).all(axis=1)
+        x, y = (np.ascontiguousarray(xy[there, axis]) for axis in (0, 1))
+        title, caption = (str(result.attrs.get(word, "")) for word in ("title", "caption"))
+        return Projection(key, x, y, positions[there], title, caption, len(self))
+
+
+_RUNS: OrderedDict[str, RunData] = OrderedDict()
+_RUNS_LOCK = threading.Lock()
+KEPT_RUNS = 4
+
+
+def shared(store: Store) -> RunData:
+    """Get the data of a store, read once a process while its content stays the same."""
+    key = f"{store.path}:{store.fingerprint}:{store.committed}"
+    with _RUNS_LOCK:
+        if key not in _RUNS:
+            _RUNS[key] = RunData.from_store(store)
+            while len(_RUNS) > KEPT_RUNS:
+                _RUNS.popitem(last=False)
+        _RUNS.move_to_end(key)
+        return _RUNS[key]

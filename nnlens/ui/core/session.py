@@ -1,0 +1,220 @@
+"""A session: one browser page over one run, and the guard that turns every error into something the user sees."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+
+import numpy as np
+import panel as pn
+import param
+
+from nnlens.state import NOTHING, ExplorerState, Mask, Resolver, replay
+from nnlens.ui.core.data import RunData, shared
+from nnlens.ui.core.linking import Hub
+from nnlens.ui.core.regions import in_box, in_lasso
+from nnlens.ui.look.palette import ClassColors
+from nnlens.ui.look.pictures import data_url
+from nnlens.ui.look.text import error_words
+
+if TYPE_CHECKING:
+    from nnlens.lens import Lens
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+Level = Literal["info", "warning", "error"]
+KEPT_MESSAGES = 50
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something the user is told: what happened, and what to do."""
+
+    level: Level
+    text: str
+    hint: str = ""
+
+
+class Session(param.Parameterized):
+    """What the parts of one page share.
+
+    Parameters
+    ----------
+    lens : Lens or None
+        Store, results and jobs; None for pages over data alone.
+    data : RunData, optional
+        The run's arrays; taken from the store of `lens` when left out.
+    dark : bool
+        Whether the page starts in the dark theme.
+
+    Attributes
+    ----------
+    state : ExplorerState
+    closed : bool
+        Whether the browser has left; callbacks do nothing from then on.
+    hub : Hub
+        Pushes selection, focus and hover into views.
+    data : RunData
+        Shared with all sessions of the run.
+    colors : ClassColors
+        Which class has which color; at most ten have one at a time.
+    """
+
+    theme = param.Selector(
+        default="light", objects=["light", "dark"], doc="Which palettes the views draw with."
+    )
+    messages = param.List(default=[], item_type=Message, doc="What the user was told, latest last.")
+    columns = param.Integer(default=0, doc="Counts up when a result brings columns to the run.")
+
+    def __init__(self, lens: Lens | None, *, data: RunData | None = None, dark: bool = False) -> None:
+        super().__init__(theme="dark" if dark else "light")
+        if data is None:
+            if lens is None:
+                raise TypeError("a session needs a lens, or data")
+            data = shared(lens.store)
+        self.lens = lens
+        self.data = data
+        self.document = pn.state.curdoc
+        self.closed = False
+        if self.served:
+            pn.state.on_session_destroyed(lambda _: setattr(self, "closed", True))
+        self._thread = threading.get_ident()
+        self.state = ExplorerState(data.ids, run=data.name)
+        self.hub = Hub(self.state, self.report)
+        self.colors = ClassColors(data.label, len(data.class_names))
+        self.image_route: str | None = None
+        self.resolvers: dict[str, Resolver] = {
+            "lasso": self._in_region, "box": self._in_region, "range": self._in_range, "class": self._in_class,
+            "cell": self._in_cell,
+        }  # fmt: skip
+        self.hub.register("colors", self.colors.follow)  # first of all, so that the views find the new colors
+
+    @property
+    def dark(self) -> bool:
+        """Whether the theme is dark."""
+        return bool(self.theme == "dark")
+
+    def report(self, what: str | BaseException, level: Level = "error", hint: str = "") -> None:
+        """Tell the user; of an error its own words, never its traceback, which goes to the log.
+
+        Parameters
+        ----------
+        what : str or exception
+            What happened.
+        level : {"info", "warning", "error"}
+            How bad it is.
+        hint : str
+            What to do about it; an error's own when left out.
+        """
+        if isinstance(what, BaseException):
+            log.error("an error was shown to the user", exc_info=what)
+            text, own = error_words(what)
+            hint = hint or own
+        else:
+            text = what
+        self.messages = [*self.messages[-KEPT_MESSAGES:], Message(level, text, hint)]
+
+    def guard(self, function: Callable[P, T]) -> Callable[P, T | None]:
+        """Wrap a callback so that its errors are shown, the callback stays alive, and the page's lock is held.
+
+        In HoloViews a stream whose subscriber raises once never fires again; Panel shows nothing at all. From another
+        thread, as of a server with ``--num-threads``, it is put off to the page's own: Bokeh refuses changes without
+        the lock, and two callbacks of one page must not meet.
+        """
+
+        @functools.wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T | None:
+            if self.closed:  # the page is gone, and what it was made of with it
+                return None
+            if self.elsewhere:
+                self.document.add_next_tick_callback(lambda: guarded(*args, **kwargs) and None)
+                return None
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                self.report(error)
+                return None
+
+        return guarded
+
+    @property
+    def served(self) -> bool:
+        """Whether a server shows this page."""
+        return self.document is not None and self.document.session_context is not None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this thread is not the page's own."""
+        return self.served and threading.get_ident() != self._thread
+
+    def later(self, function: Callable[[], Any]) -> None:
+        """Run a function with the page's lock, as soon as may be: for threads of jobs."""
+        guarded = self.guard(function)
+        if self.closed:
+            return
+        if self.served:
+            self.document.add_next_tick_callback(guarded)
+        else:
+            guarded()
+
+    def image_url(self, sample: int) -> str:
+        """Tell where a sample's picture is: an address of our server, or the picture itself where it has no routes."""
+        if self.image_route is not None:
+            return f"{self.image_route}/{int(sample)}"
+        return data_url(self.data.images([int(sample)])[0])
+
+    def image_urls(self, samples: Sequence[int]) -> list[str]:
+        """Tell where the pictures of several samples are, reading them at once where they must be."""
+        if self.image_route is not None or not len(samples):
+            return [f"{self.image_route}/{int(sample)}" for sample in samples]
+        return [data_url(image) for image in self.data.images([int(sample) for sample in samples])]
+
+    def replay(self, origin: Mapping[str, Any]) -> Mask | None:
+        """Make a selection again from its origin; None where that cannot be done, or cannot be yet."""
+        return self.guard(replay)(origin, self.resolvers)
+
+    def resume(self) -> None:
+        """Make the selection that the page's address asks for, once what it was made in is there."""
+        pending = self.state.pending
+        if not pending:
+            return
+        mask = self.replay(pending)
+        if mask is not None:
+            self.state.pending = NOTHING
+            self.state.select(mask, pending)
+
+    def _in_region(self, origin: Mapping[str, Any]) -> Mask | None:
+        """Resolve a lasso or a box drawn in a projection."""
+        projection = self.data.known(str(origin.get("projection", "")))
+        if projection is None:
+            return None
+        if origin["kind"] == "lasso":
+            inside = in_lasso(projection.x, projection.y, origin["corners"])
+        else:
+            inside = in_box(projection.x, projection.y, origin["box"])
+        return self.data.mask(projection.positions[inside]) & self._among(origin.get("among"))
+
+    def _among(self, among: Mapping[str, Any] | None) -> Mask:
+        """Resolve which classes were shown when a region was drawn."""
+        if not among:
+            return np.ones(len(self.data), bool)
+        return np.isin(self.data.column(str(among["variable"])), among["classes"])
+
+    def _in_range(self, origin: Mapping[str, Any]) -> Mask:
+        """Resolve a range of a variable, its ends included."""
+        values = self.data.column(str(origin["variable"]))
+        return (values >= float(origin["low"])) & (values <= float(origin["high"]))
+
+    def _in_class(self, origin: Mapping[str, Any]) -> Mask:
+        """Resolve a class, as the label or the prediction of samples."""
+        return self.data.column(str(origin["variable"])) == int(origin["class"])
+
+    def _in_cell(self, origin: Mapping[str, Any]) -> Mask:
+        """Resolve a cell of the confusion matrix; a side that is a list takes all of its classes."""
+        sides = (np.isin(self.data.column(side), origin[side]) for side in ("label", "prediction"))
+        return next(sides) & next(sides)

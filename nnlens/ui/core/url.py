@@ -1,0 +1,219 @@
+"""The state in the page's address: what is shown and selected, so that a link shows the same.
+
+Nothing in an address is trusted: what is unknown or out of range is dropped, with a word to the user.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+import panel as pn
+
+from nnlens.state import Extent, MapState, Selection, ids_in
+from nnlens.ui.core.session import Session
+from nnlens.ui.look.text import plain
+
+IDS = 200
+"""A selection that cannot be made again is written as ids up to this many."""
+LENGTH = 8_000
+"""Longer addresses are cut by browsers, proxies or chat programs, so a longer selection is left out."""
+NO_CLASS = "none"
+KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection")
+MAPS = ("map_a", "map_b")
+
+Drop = Callable[[str], Any]
+
+
+def to_query(session: Session, runs: Sequence[str] = ()) -> str:
+    """Write the state as the query of an address.
+
+    Parameters
+    ----------
+    session : Session
+    runs : sequence of str
+        The runs that can be opened; the name of this one is written where there are several.
+    """
+    state = session.state
+    fields: dict[str, str] = {"run": session.data.name} if len(runs) > 1 else {}
+    fields |= {"theme": "dark"} if session.dark else {}
+    for which in MAPS:
+        fields |= _write_map(which, getattr(state, which))
+    fields |= {"color": state.color_by} if state.color_by != "label" else {}
+    fields |= {"focus": str(state.focus)} if state.focus is not None else {}
+    fields |= {"classes": ",".join(map(str, state.visible)) or NO_CLASS} if state.visible is not None else {}
+    fields |= _write_selection(state.selection) if len(state.selection) else {}
+    return urlencode(fields)
+
+
+def _write_map(which: str, shown: MapState) -> dict[str, str]:
+    written = {which: shown.layer, f"{which}_by": shown.analysis}
+    if shown.parameters:
+        written[f"{which}_with"] = json.dumps(dict(shown.parameters), separators=(",", ":"), default=str)
+    if shown.extent:
+        written[f"{which}_view"] = ",".join(f"{number:.5g}" for number in shown.extent)
+    return {key: value for key, value in written.items() if value}
+
+
+def _write_selection(selection: Selection) -> dict[str, str]:
+    """Write how a selection was made, else its ids where they are few, else nothing."""
+    origin = json.dumps(dict(selection.origin), separators=(",", ":"), default=_as_list)
+    if selection.origin and selection.origin.get("kind") != "ids" and len(origin) <= LENGTH:
+        return {"selection": origin}
+    return {"ids": ",".join(map(str, selection.samples))} if len(selection) <= IDS else {}
+
+
+def _as_list(value: Any) -> Any:
+    """Write arrays and their numbers, which JSON does not know."""
+    return (
+        value.tolist()
+        if hasattr(value, "tolist")
+        else dict(value)
+        if isinstance(value, Mapping)
+        else str(value)
+    )
+
+
+def from_query(session: Session, query: str) -> None:
+    """Read the state from the query of an address.
+
+    Parameters
+    ----------
+    session : Session
+        Is changed; hears of what was dropped.
+    query : str
+        With or without its question mark.
+    """
+    found = {key: values[-1] for key, values in parse_qs(query.lstrip("?"), max_num_fields=100).items()}
+    drop: Drop = lambda what: session.report(f"The address asks for {what}, which is left out.", "info")  # noqa: E731
+    state, data = session.state, session.data
+    for which in MAPS:
+        if which in found or f"{which}_by" in found:
+            state.param.update(**{which: _read_map(which, found, drop)})
+    if "color" in found:
+        known = {"label", "prediction", "loss", *data.extras}
+        if found["color"] in known:
+            state.color_by = found["color"]
+        else:
+            drop(f"the color {plain(found['color'])}")
+    _read_focus(session, found, drop)
+    _read_classes(session, found, drop)
+    _read_selection(session, found, drop)
+
+
+def _read_map(which: str, found: Mapping[str, str], drop: Drop) -> MapState:
+    read = MapState(found.get(which, ""), found.get(f"{which}_by", ""))
+    parameters = _read_json(found.get(f"{which}_with", "{}"))
+    if parameters is None:
+        drop("parameters that cannot be read")
+    view = _read_extent(found.get(f"{which}_view", ""))
+    return replace(read, parameters=parameters or {}, extent=view)
+
+
+def _read_json(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text) if len(text) <= LENGTH else None
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _read_extent(text: str) -> Extent | None:
+    try:
+        x0, y0, x1, y1 = (float(part) for part in text.split(","))
+    except ValueError:
+        return None
+    good = all(map(math.isfinite, (x0, y0, x1, y1))) and x0 < x1 and y0 < y1
+    return (x0, y0, x1, y1) if good else None
+
+
+def _read_focus(session: Session, found: Mapping[str, str], drop: Drop) -> None:
+    if "focus" not in found:
+        return
+    sample = next(iter(ids_in([found["focus"][:18]])), None)
+    if session.data.position(sample) is None:
+        drop(f"the sample {plain(found['focus'], 20)}")
+    else:
+        session.state.focus = sample
+
+
+def _read_classes(session: Session, found: Mapping[str, str], drop: Drop) -> None:
+    if "classes" not in found:
+        return
+    texts = [text for text in found["classes"].split(",") if text not in ("", NO_CLASS)]
+    codes = [
+        code for code in ids_in([text[:9] for text in texts]) if 0 <= code < len(session.data.class_names)
+    ]
+    if len(codes) < len(texts):
+        drop("a class that this run does not have")
+    if codes or not texts:  # none on purpose, but not because none of them exists
+        session.state.visible = sorted(set(codes))
+
+
+def _read_selection(session: Session, found: Mapping[str, str], drop: Drop) -> None:
+    if "ids" in found:
+        ids = ids_in([text[:18] for text in found["ids"].split(",")[:IDS]])
+        there = [sample for sample in ids if session.data.position(sample) is not None]
+        if len(there) < len(ids):
+            drop("samples that this run does not have")
+        session.state.select(there, {"kind": "ids"})
+    if "selection" in found:
+        origin = _read_json(found["selection"])
+        if origin is None or not _replayable(origin, session):
+            drop("a selection that cannot be made again")
+            return
+        session.state.pending = origin
+        resume(session, drop)
+
+
+def _replayable(origin: Any, session: Session, depth: int = 0) -> bool:
+    """Whether an origin has only kinds that the session can make again."""
+    if not isinstance(origin, dict) or depth > 20:
+        return False
+    if origin.get("kind") == "combined":
+        return all(_replayable(origin.get(part), session, depth + 1) for part in ("first", "second"))
+    return origin.get("kind") in session.resolvers
+
+
+def resume(session: Session, drop: Drop | None = None) -> None:
+    """Make the selection that the address asks for, once the map that it was drawn on is there."""
+    before = len(session.messages)
+    session.resume()
+    if len(session.messages) > before and drop is not None:  # it cannot be made again, and that was told
+        session.state.pending = {}
+
+
+class Address:
+    """Keeps the address of a page at its state.
+
+    Parameters
+    ----------
+    session : Session
+    runs : sequence of str
+        The runs that can be opened.
+    """
+
+    def __init__(self, session: Session, runs: Sequence[str] = ()) -> None:
+        self.session, self.runs = session, runs
+        self.location = pn.state.location
+        if self.location is not None:
+            self._watchers = [
+                session.state.param.watch(session.guard(lambda _: self.write()), list(KEPT)),
+                session.param.watch(session.guard(lambda _: self.write()), "theme"),
+            ]
+
+    def read(self) -> None:
+        """Take the state from the address."""
+        if self.location is not None and self.location.search:
+            from_query(self.session, self.location.search)
+
+    def write(self) -> None:
+        """Write the state into the address, without loading anything."""
+        if self.location is not None:
+            search = f"?{to_query(self.session, self.runs)}"
+            if search != self.location.search:
+                self.location.search = search

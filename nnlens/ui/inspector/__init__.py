@@ -1,0 +1,1 @@
+"""One sample: its record, what counts in its picture, and its neighbors."""

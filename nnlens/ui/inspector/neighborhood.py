@@ -1,0 +1,159 @@
+"""The samples closest to the one in focus, from whichever result knows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from markupsafe import Markup
+
+from nnlens.errors import NNLensError
+from nnlens.ui.core.catalog import Catalog, Tool
+from nnlens.ui.core.session import Session
+from nnlens.ui.core.work import Work
+from nnlens.ui.look.live import Live
+from nnlens.ui.look.parts import button
+from nnlens.ui.look.text import decimal, fill, joined, plain, seconds
+from nnlens.ui.look.tiles import tile
+from nnlens.ui.maps.projecting import Projecting
+
+SHOWN = 5
+
+
+class Neighborhood:
+    """Five neighbors on the layer of map A, or the offer to find them.
+
+    Parameters
+    ----------
+    session : Session
+    work : Work
+    projecting : Projecting
+    catalog : Catalog
+    """
+
+    def __init__(self, session: Session, work: Work, projecting: Projecting, catalog: Catalog) -> None:
+        self.session, self.work, self.projecting, self.catalog = session, work, projecting, catalog
+        self._found: dict[str, xr.Dataset | None] = {}
+        actions = {
+            "focus": lambda sample, _: setattr(session.state, "focus", int(sample)),
+            "compute": lambda analysis, _: self._compute(analysis),
+        }
+        self.view = Live(
+            actions=actions, guard=session.guard, css=["inspector.css", "tiles.css", "explain.css"]
+        )
+        if catalog.neighbors:
+            session.hub.register("neighbors", lambda _: self.paint(), "focus")
+            projecting.param.watch(session.guard(lambda _: self._moved()), "changes")
+            self.paint()
+
+    @property
+    def layer(self) -> str:
+        """The layer whose neighbors are shown: that of what map A draws."""
+        shown = self.projecting.places["a"].shown
+        return shown.layer if shown else self.projecting.state("a").layer
+
+    def _moved(self) -> None:
+        """Look again: a map that was computed may have found neighbors on its way."""
+        if self._found.get(self.layer) is None:
+            self._found.pop(self.layer, None)
+            self.paint()
+
+    def result(self) -> xr.Dataset | None:
+        """Return what knows the neighbors on this layer, if anything does."""
+        layer = self.layer
+        if layer not in self._found:
+            self._found[layer] = self._look(layer)
+        return self._found[layer]
+
+    def _look(self, layer: str) -> xr.Dataset | None:
+        lens = self.session.lens
+        if lens is None or not layer:
+            return None
+        tools = {tool.id for tool in self.catalog.neighbors}
+        kept = [
+            info for info in lens.results() if info.analysis in tools and info.attrs.get("layer") == layer
+        ]
+        for info in reversed(kept):
+            found = lens.result(info.key)
+            if found is not None:
+                return found
+        return None
+
+    def _compute(self, analysis: str) -> None:
+        layer = self.layer
+        tool = self.catalog.tool(analysis)
+        if tool is not None:
+            title = f"{tool.title} of {self.projecting.title_of(layer)}"
+            self.work.submit(tool.id, title, lambda result: self._arrived(layer, result), {"layer": layer})
+            self.paint()
+
+    def _arrived(self, layer: str, result: xr.Dataset) -> None:
+        self._found[layer] = result
+        self.paint()
+
+    # ---------------------------------------------------------------------------------------------------- drawing
+    def paint(self) -> None:
+        """Draw the neighbors of the sample in focus."""
+        focus = self.session.state.focus
+        if self.session.data.position(focus) is None:
+            self.view.show(fill(""))
+            return
+        result = self.result()
+        self.view.show(
+            fill(
+                '<div class="part"><div class="h3"><span class="cut">Neighbors in {layer}</span><span '
+                'class="cap cut" title="{full}">'
+                "{how}</span></div>{body}</div>",
+                layer=self.projecting.title_of(self.layer),
+                how=plain(result.attrs.get("caption", ""), 40) if result is not None else "",
+                full=plain(result.attrs.get("caption", ""), 300) if result is not None else "",
+                body=self._offer() if result is None else self._tiles(result, int(focus or 0)),
+            )
+        )
+
+    def _offer(self) -> Markup:
+        tool = self.catalog.neighbors[0]
+        running = any(task.running and tool.title in task.title for task in self.work.tasks)
+        if running:
+            return fill(
+                '<div class="near" role="status" aria-label="computing">{bones}</div>', bones=_bones()
+            )
+        return fill(
+            '<div class="cap offer">Not computed yet{time}. {button}</div>',
+            time=self._time(tool),
+            button=button("Find neighbors", "compute", tool.id),
+        )
+
+    def _time(self, tool: Tool) -> str:
+        lens = self.session.lens
+        try:
+            words = seconds(lens.estimate(tool.id, layer=self.layer)) if lens else ""
+        except NNLensError:
+            words = ""
+        return f": {words}" if words else ""
+
+    def _tiles(self, result: xr.Dataset, focus: int) -> Markup:
+        row = np.flatnonzero(result["sample"].values == focus)
+        if not len(row):
+            return fill('<div class="cap">This sample was left out of the result.</div>')
+        at = int(row[0])
+        near = [int(sample) for sample in result["neighbor"].values[at][:SHOWN]]
+        away: Any = result["distance"].values[at] if "distance" in result else None
+        known = [(i, s) for i, s in enumerate(near) if self.session.data.position(s) is not None]
+        urls = self.session.image_urls([sample for _, sample in known])
+        return fill(
+            '<div class="near" data-walk>{tiles}</div>',
+            tiles=joined(
+                fill(
+                    '<div>{tile}<div class="cap num-mid">{d}</div></div>',
+                    tile=tile(self.session, sample, url),
+                    d=decimal(float(away[i])) if away is not None else "",
+                )
+                for (i, sample), url in zip(known, urls, strict=True)
+            ),
+        )
+
+
+def _bones() -> Markup:
+    return joined(fill('<div class="bone square"></div>') for _ in range(SHOWN))

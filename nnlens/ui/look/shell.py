@@ -1,0 +1,63 @@
+"""The empty page in the look of nnlens; what stands on it comes later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from nnlens.ui.look.theme import THEMES, page_style
+
+if TYPE_CHECKING:
+    from nnlens.ui.core.session import Session
+
+
+def configure() -> None:
+    """Load what the page needs of Panel; called by servers, and by app scripts for each visitor."""
+    pn.extension("tabulator")
+
+
+def shell(title: str = "nnlens", dark: bool | None = None) -> pmui.Page:
+    """Return an empty page.
+
+    Parameters
+    ----------
+    title : str
+        At the left of the bar, and in the browser's tab.
+    dark : bool, optional
+        The theme; by default what the page's address asks for.
+    """
+    return pmui.Page(
+        title=title,
+        dark_theme=asked_dark() if dark is None else dark,
+        theme_toggle=False,
+        theme_config=THEMES,
+        sx=page_style(),
+        busy_indicator=None,  # it would flash at every touch; what takes longer is a job, and shown as one
+        sidebar_variant="temporary",  # an empty, closed, persistent one shifts the page 320 px to the left
+    )
+
+
+def asked_theme() -> str:
+    """Return the theme that the page's address asks for; nothing where it leaves that to the system."""
+    return bytes((pn.state.session_args or {}).get("theme", [b""])[0]).decode("ascii", "ignore")
+
+
+def asked_dark() -> bool:
+    """Whether the page's address asks for the dark theme."""
+    return asked_theme() == "dark"
+
+
+def adopt(page: pmui.Page, session: Session) -> None:
+    """Let page and session switch themes together, and errors of callbacks reach the session's user."""
+    pn.config.exception_handler = session.report
+    page.param.watch(lambda event: setattr(session, "theme", "dark" if event.new else "light"), "dark_theme")
+    session.param.watch(lambda event: setattr(page, "dark_theme", event.new == "dark"), "theme")
+
+
+def put(page: pmui.Page, header: list[Any], main: Any) -> None:
+    """Put parts onto a page in one step."""
+    with pn.io.hold():
+        page.header = header
+        page.main = [main]

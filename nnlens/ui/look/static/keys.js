@@ -1,0 +1,55 @@
+// The page's address holds its state, so that loading it again brings everything back: no session need survive.
+const WAITS = [1, 2, 4, 8, 15]
+function watch_connection(view) {
+  let bar = null, left = 0, tries = 0
+  const again = async () => {
+    try { if ((await fetch(location.href, {cache: 'no-store'})).ok) { location.reload(); return } } catch {}
+    left = WAITS[Math.min(++tries, WAITS.length - 1)]
+  }
+  const tick = () => {
+    bar.querySelector('span').textContent = `Trying again in ${left} s. The address keeps your view.`
+    if (left-- <= 0) again()
+  }
+  view.model.document.on_event('connection_lost', () => {
+    if (bar) return
+    bar = document.createElement('div')
+    bar.setAttribute('role', 'alert')
+    bar.style = 'position:fixed;left:50%;bottom:24px;transform:translateX(-50%);z-index:2000;display:flex;gap:16px;padding:12px 16px;' +
+      'align-items:center;border-radius:8px;background:#14181F;color:#fff;font:13px/20px Roboto,sans-serif;box-shadow:0 8px 32px #0008'
+    bar.innerHTML = '<b>Connection lost</b><span></span><button type="button" style="font:inherit;color:#fff;background:none;' +
+      'border:1px solid #87919D;border-radius:6px;padding:3px 12px;cursor:pointer">Now</button>'
+    bar.querySelector('button').onclick = again
+    document.body.append(bar)
+    left = WAITS[0]
+    tick()
+    setInterval(tick, 1000)
+  })
+}
+
+export function render({model, view}) {
+  watch_connection(view)
+  const active = () => { let a = document.activeElement
+    while (a?.shadowRoot?.activeElement) a = a.shadowRoot.activeElement
+    return a }
+  const typing = () => { const a = active()
+    return a && (['INPUT', 'TEXTAREA', 'SELECT'].includes(a.tagName) || a.isContentEditable) }
+  const find = (root, css) => { for (const node of root.querySelectorAll('*')) {
+    if (node.matches(css)) return node
+    const hit = node.shadowRoot && find(node.shadowRoot, css)
+    if (hit) return hit } }
+  const press = e => {
+    if (e.key === 'Escape' && typing()) { active().blur(); return }
+    if (find(document, '.MuiDialog-root, .MuiPopover-root')) return  // open dialogs and menus have keys of their own
+    if (typing() || e.altKey) return
+    const held = e.ctrlKey || e.metaKey
+    // a server cannot focus a widget, so this one key is done here, through the shadow roots
+    if (e.key === '/' && !held) { e.preventDefault(); find(document, model.filter)?.focus(); return }
+    const key = held ? (e.key.toLowerCase() === 'z' ? (e.shiftKey ? 'redo' : 'undo') : '') : model.keys[e.key] ?? ''
+    if (key) { e.preventDefault(); model.send_msg(key) }
+  }
+  window.addEventListener('keydown', press)
+  // two frames on, all that came with this piece stands
+  const ready = matchMedia('(prefers-color-scheme: dark)').matches ? 'ready dark' : 'ready'
+  requestAnimationFrame(() => requestAnimationFrame(() => model.send_msg(ready)))
+  model.on('remove', () => window.removeEventListener('keydown', press))
+}

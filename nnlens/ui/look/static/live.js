@@ -1,0 +1,82 @@
+const model_of = name => window.Bokeh?.Models.get(name)?.prototype
+
+// Bokeh measures what is put into a page that stands before plots in it have a layout, and stops there with an error
+const plot = model_of('Plot')?.default_view?.prototype
+if (plot?._measure_layout && !plot.nn_measure) {
+  plot.nn_measure = plot._measure_layout
+  plot._measure_layout = function (...args) {
+    if (!this.layout) this.update_layout()
+    return this.nn_measure(...args)
+  }
+}
+
+// Panel's widgets write back what the server has given them. Where the next value has overtaken it meanwhile, that
+// undoes it and looks like a choice of the user. So without a touch a widget cannot go back to what it was just given.
+const TOUCHES = ['pointerdown', 'keydown', 'click', 'input'], GIVEN = ['value', 'active']
+let models = model_of('Plot')
+while (models && !Object.hasOwn(models, 'setv')) models = Object.getPrototypeOf(models)
+if (models && !models.nn_setv) {
+  const given = new WeakMap() // model: what the server gave it, or took from it, since the last touch
+  let touches = 0
+  for (const kind of TOUCHES) window.addEventListener(kind, () => touches++, {capture: true, passive: true})
+  const since = model => {
+    if (given.get(model)?.touches !== touches) given.set(model, {touches, value: new Set(), active: new Set()})
+    return given.get(model)
+  }
+  const held = (model, attribute) => { // to ask for what is unset is an error
+    const property = model.properties[attribute]
+    return property && !property.is_unset ? property.get_value() : undefined
+  }
+  models.nn_setv = models.setv
+  models.setv = function (changed, options) {
+    const [attribute, ...others] = Object.keys(changed)
+    if (!others.length && GIVEN.includes(attribute)) {
+      const values = since(this)[attribute], value = changed[attribute]
+      if (options?.sync === false) values.add(value).add(held(this, attribute)) // it may be older than this script
+      else if (values.has(value)) return
+    }
+    return this.nn_setv(changed, options)
+  }
+}
+
+export function render({model, el}) {
+  const root = document.createElement('div')
+  root.className = 'live'
+  const marked = e => e.target.closest ? e.target.closest('[data-act]') : null
+  const send = (hit, e, double) => {
+    if (hit.getAttribute('aria-disabled') === 'true') return
+    model.send_msg({act: hit.dataset.act, value: hit.dataset.value ?? '',
+                    shift: e.shiftKey, ctrl: e.ctrlKey || e.metaKey, double})
+  }
+  const focused = () => root.getRootNode().activeElement?.dataset?.key
+  const paint = () => {
+    const key = focused(), inner = root.querySelector('[data-scroll]')?.scrollTop
+    root.innerHTML = model.html
+    if (inner) { const box = root.querySelector('[data-scroll]'); if (box) box.scrollTop = inner }
+    if (key) for (const node of root.querySelectorAll('[data-key]'))
+      if (node.dataset.key === key) node.focus({preventScroll: true})
+  }
+  root.addEventListener('click', e => {
+    const hit = marked(e), copy = e.target.closest?.('[data-copy]')
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy || location.href)
+    if (hit && hit.tagName !== 'SELECT') send(hit, e, e.detail === 2)
+  })
+  root.addEventListener('change', e => {
+    const hit = marked(e)
+    if (hit?.tagName === 'SELECT') { hit.dataset.value = hit.value; send(hit, e, false) }
+  })
+  root.addEventListener('keydown', e => {
+    const hit = marked(e)
+    if (!hit) return
+    if ((e.key === 'Enter' || e.key === ' ') && hit.tagName !== 'BUTTON') { e.preventDefault(); send(hit, e, false) }
+    const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[e.key], group = hit.closest('[data-walk]')
+    if (!step || !group) return
+    e.preventDefault()
+    const all = [...group.querySelectorAll('[data-act]')]
+    all[(all.indexOf(hit) + step + all.length) % all.length].focus()
+  })
+  root.addEventListener('error', e => { if (e.target.tagName === 'IMG') e.target.classList.add('lost') }, true)
+  model.on('html', paint)
+  paint()
+  el.append(root)
+}

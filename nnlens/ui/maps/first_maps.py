@@ -1,0 +1,120 @@
+"""The first maps of a page: what the address asks for, else the best that is there, else the quickest; then better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nnlens.errors import NNLensError
+from nnlens.schema import INPUT
+from nnlens.state import MapState
+from nnlens.ui.core.stops import Which
+from nnlens.ui.look.text import plain
+from nnlens.ui.maps.projecting import MAPS, Projecting, default_layer
+
+PATIENT = 30.0
+"""Seconds: on opening, the best map is computed without asking if it takes less."""
+
+
+class FirstMaps:
+    """Fills both maps for the first time.
+
+    Parameters
+    ----------
+    projecting : Projecting
+    improve : bool
+        Go on to the best projection of both layers, however long that takes; without it only if it is short.
+    """
+
+    def __init__(self, projecting: Projecting, improve: bool = False) -> None:
+        self.projecting, self.improve = projecting, improve
+        self.session, self.catalog = projecting.session, projecting.catalog
+
+    def start(self) -> None:
+        """Fill both maps, and go on to better ones."""
+        if not self.catalog.projections:
+            for which in MAPS:
+                self.projecting.maps[which].set_note("No plugin draws maps.", "pip install nnlens-embedding")
+            return
+        # what the address asks for by name is not replaced by something better
+        free = [which for which in MAPS if not self.projecting.state(which).analysis]
+        for which in MAPS:
+            self._begin(which)
+        self._improve(free)
+
+    def _begin(self, which: Which) -> None:
+        projecting, asked = self.projecting, bool(self.projecting.state(which).analysis)
+        wanted = self._complete(which)
+        candidates = [wanted] if asked else []
+        candidates += [self._plain(wanted, tool.id) for tool in self.catalog.projections]
+        for candidate in candidates:
+            result = projecting.cached(candidate)
+            if result is not None:
+                projecting.set_quietly(which, candidate)
+                projecting.show(which, candidate, result)
+                break
+        else:
+            quickest = self._quickest(wanted)
+            projecting.set_quietly(which, quickest)
+            projecting.submit(which, quickest)
+        if asked and projecting.state(which) != wanted:
+            projecting.after(which, lambda: projecting.want(which, **_parts(wanted)))
+
+    def _plain(self, state: MapState, analysis: str) -> MapState:
+        return replace(state, analysis=analysis, parameters={}, extent=None)
+
+    def _complete(self, which: Which) -> MapState:
+        """Fill what the address leaves open; drop what the run does not have, with a word."""
+        state, say = self.projecting.state(which), self.session.report
+        layer, analysis, parameters = state.layer, state.analysis, state.parameters
+        if layer and layer not in {stop.name for stop in self.projecting.layers}:
+            say(f"This run has no layer {plain(layer)}; another one is shown.", "info")
+            layer = ""
+        tool = self.catalog.tool(analysis)
+        if tool not in self.catalog.projections:
+            if analysis:
+                say(f"There is no projection {plain(analysis)} here; another one is shown.", "info")
+            tool, parameters = self.catalog.projections[0], {}
+        default = default_layer(self.session, self.projecting.layers) if which == "a" else INPUT
+        found = replace(
+            state, layer=layer or default, analysis=tool.id if tool else "", parameters=parameters
+        )
+        return self._legal(found)
+
+    def _legal(self, state: MapState) -> MapState:
+        """Drop parameters that the analysis does not take."""
+        try:
+            self.projecting.lens.request(state.analysis, **self.projecting.request(state))
+        except (NNLensError, TypeError, ValueError) as error:
+            self.session.report(
+                f"The map's parameters are left at their defaults: {plain(error, 200)}", "info"
+            )
+            return replace(state, parameters={})
+        return state
+
+    def _quickest(self, state: MapState) -> MapState:
+        """Return the map of this layer that takes the least time; the lowest priority if nobody knows."""
+        states = [self._plain(state, tool.id) for tool in reversed(self.catalog.projections)]
+        times = [self.projecting.estimate(each) for each in states]
+        known = [(time, place) for place, time in enumerate(times) if time == time]
+        return states[min(known)[1] if known else 0]
+
+    def _improve(self, whiches: list[Which]) -> None:
+        """Go on to the best projection, one map after the other."""
+        if not whiches:
+            return
+        which, rest = whiches[0], whiches[1:]
+        self.projecting.after(which, lambda: self._better(which, rest))
+
+    def _better(self, which: Which, rest: list[Which]) -> None:
+        projecting, place = self.projecting, self.projecting.places[which]
+        best = self._plain(projecting.state(which), self.catalog.projections[0].id)
+        untouched = place.shown is not None and replace(projecting.state(which), extent=None) == place.shown
+        worth = self.improve or projecting.estimate(best) <= PATIENT
+        if untouched and worth and place.shown != best and place.offer is None:
+            projecting.set_quietly(which, best)
+            projecting.submit(which, best)
+        projecting.after(which, lambda: self._improve(rest))
+
+
+def _parts(state: MapState) -> dict[str, object]:
+    return {"layer": state.layer, "analysis": state.analysis, "parameters": state.parameters}

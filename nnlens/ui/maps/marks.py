@@ -1,0 +1,115 @@
+"""What lies above the picture of a map: dots, pictures, the few that are selected, the focus, the lasso, the names.
+
+Each is a source of its own, so that a brush or a click sends only what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bokeh.models import (
+    ColumnDataSource,
+    ImageURL,
+    LinearColorMapper,
+    Patches,
+    Plot,
+    Scatter,
+    Text,
+)
+
+from nnlens.ui.look.palette import TOKENS, Theme
+
+RING = 14
+"""Diameter of the ring around the focused sample, in pixels."""
+TOP = 255
+"""The palettes are filled up to one color for each byte."""
+COLUMNS: Mapping[str, Sequence[str]] = {
+    "dots": ("x", "y", "place"),
+    "frames": ("x", "y", "place", "alpha"),
+    "pictures": ("x", "y", "url", "alpha"),
+    "few": ("x", "y", "place"),
+    "names": ("x", "y", "text", "ink", "edge"),
+    "lasso": ("xs", "ys"),
+    "rest": ("x", "y"),
+    "focus": ("x", "y"),
+}
+"""The layers, from the lowest to the highest."""
+
+
+def padded(palette: Sequence[str]) -> list[str]:
+    """Fill a palette up to 256 colors, so that a byte is its own place whatever the palette."""
+    return [*palette, *[palette[0]] * (TOP + 1 - len(palette))]
+
+
+class Marks:
+    """The layers of one figure.
+
+    Parameters
+    ----------
+    figure : Plot
+        Where they are drawn, above what it has.
+    """
+
+    def __init__(self, figure: Plot) -> None:
+        self.sources = {
+            name: ColumnDataSource({column: [] for column in columns}) for name, columns in COLUMNS.items()
+        }
+        self.mapper = LinearColorMapper(palette=["#000000"], low=0, high=TOP)
+        self.glyphs = self._glyphs()
+        # below their own layer, so that close ones share an edge and none covers another's color
+        self._below = {
+            "few": Scatter(size=9, line_color=None),
+            "focus": Scatter(size=RING, fill_alpha=0, line_width=5),
+        }
+        for name, glyph in self.glyphs.items():
+            if name in self._below:
+                figure.add_glyph(self.sources[name], self._below[name])
+            figure.add_glyph(self.sources[name], glyph)
+
+    def _glyphs(self) -> dict[str, Any]:
+        color = {"field": "place", "transform": self.mapper}
+        return {
+            "dots": Scatter(fill_color=color, line_width=0.5, size=5),
+            "frames": Scatter(marker="square", fill_color=color, line_color=None, fill_alpha="alpha", size=24),
+            "pictures": ImageURL(url="url", anchor="center", w_units="screen", h_units="screen", global_alpha="alpha"),
+            "few": Scatter(fill_color=color, line_color=None, size=6),
+            "names": Text(
+                text_align="center", text_baseline="middle", text_font_size="11px", text_font_style="bold",
+                text_color="ink", border_line_color="edge", border_radius=9, padding=4, background_fill_alpha=0.92,
+            ),
+            "lasso": Patches(fill_alpha=0.07, line_width=1.5),
+            "rest": Scatter(size=10, fill_alpha=0, line_width=1.5),
+            "focus": Scatter(size=RING, fill_alpha=0, line_width=2.5),
+        }  # fmt: skip
+
+    def put(self, name: str, columns: Mapping[str, Any]) -> None:
+        """Replace what a layer shows; an empty one that stays empty sends nothing."""
+        source = self.sources[name]
+        first = COLUMNS[name][0]
+        if len(columns[first]) or len(source.data[first]):
+            source.data = {column: columns[column] for column in COLUMNS[name]}
+
+    def paint(self, theme: Theme, palette: Sequence[str]) -> None:
+        """Take the colors of a theme."""
+        tokens = TOKENS[theme]
+        self.mapper.palette = padded(palette)
+        for name, change in {
+            "dots": {"line_color": tokens["surface"]},
+            "lasso": {"line_color": tokens["accent"], "fill_color": tokens["accent"]},
+            "rest": {"line_color": tokens["ink2"]},
+            "focus": {"line_color": tokens["accent"]},
+            "names": {"background_fill_color": tokens["surface"]},
+        }.items():
+            self.glyphs[name].update(**change)
+        self._below["few"].fill_color = tokens["accent"]
+        self._below["focus"].line_color = tokens["surface"]
+
+    def resize(self, dot: float, picture: int, pictures: bool) -> None:
+        """Set how large dots and pictures are, in pixels; the focus goes around a picture where there are some."""
+        ring = {"marker": "square", "size": picture + 10} if pictures else {"marker": "circle", "size": RING}
+        for glyph in (self._below["focus"], self.glyphs["focus"]):
+            glyph.update(**ring)
+        self.glyphs["dots"].size = dot
+        self.glyphs["frames"].size = picture + 4
+        self.glyphs["pictures"].update(w=picture, h=picture)

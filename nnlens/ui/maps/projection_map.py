@@ -1,0 +1,272 @@
+"""The two maps: every sample of the run as a point, drawn on the server as one byte a pixel.
+
+::
+
+    area = ProjectionMap(session, "a")
+    area.set_result(lens.run("pca", layer="fc1"))
+    area.panel()
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import panel as pn
+import xarray as xr
+from bokeh.events import PointEvent
+
+from nnlens.state import Extent, MapState
+from nnlens.ui.core.regions import in_box, in_lasso, rounded
+from nnlens.ui.core.session import Session
+from nnlens.ui.core.stops import Which
+from nnlens.ui.maps.drawing import Drawing
+from nnlens.ui.maps.frame import MapFrame
+from nnlens.ui.maps.scene import Scene
+
+HOVER_REACH = 16
+"""Pixels between a resting pointer and a sample that it still means."""
+SAME = 1e-3
+"""Share of the view by which two views may differ and still be the same."""
+SAME_PLACE = 8
+"""Pixels between the two taps of a double one."""
+CLOSE = 0.5
+"""Share of the whole under which a view is close enough for a small map of the whole."""
+
+
+class ProjectionMap:
+    """A scatter map of a projection that can be brushed, tapped, hovered and zoomed.
+
+    Parameters
+    ----------
+    session : Session
+        Whose state it writes to and follows.
+    which : {"a", "b"}
+        Which of the two maps it is: its pin, its place in the state.
+
+    Attributes
+    ----------
+    foot : panel Row
+        The left part of the line under the map: the shell may put facts or a job's progress in it.
+    tools : panel Row
+        The right part of the head, shown while the pointer is over the pane: the shell may add buttons.
+    notice : panel Column
+        Lies over the middle of the map, hidden until made visible: the shell may put anything in it.
+    """
+
+    def __init__(self, session: Session, which: Which = "a") -> None:
+        self.session = session
+        self.which = which
+        self.scene = Scene(session.data, session.colors)
+        self.frame = MapFrame(session, which, on_tool=self._tool)
+        self.foot, self.tools, self.notice = self.frame.foot, self.frame.tools, self.frame.notice
+        handlers: dict[str, Callable[[Any], None]] = {
+            "lasso": self._lasso, "box": self._box, "hover": self._point, "screen": self._screen,
+            "tap": self._tap, "double": self._double_tap,
+        }  # fmt: skip
+        self.drawing = Drawing(session, self.scene, which, handlers)
+        self._partial = self._resting = False
+        self._noted: Extent | None = None
+        self._tapped: tuple[float, float, int | None] = (0.0, 0.0, None)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Have the state's changes drawn: selection, focus and hover by pushes, the rest by drawing again."""
+        state, hub, guard = self.session.state, self.session.hub, self.session.guard
+        again = guard(lambda *_: self._redraw())
+        state.param.watch(again, ["visible", "color_by"])
+        state.param.watch(guard(self._recolor), f"map_{self.which}")
+        self.session.param.watch(again, "theme")
+        hub.register(f"map {self.which}", self.drawing.push)
+        hub.register(f"focus {self.which}", lambda sample: self.drawing.ring("focus", sample), "focus")
+        hub.register(f"hover {self.which}", self._rest, "hover")
+
+    # --- for the shell -------------------------------------------------------------------------------------------
+    def panel(self) -> pn.Column:
+        """Build the pane, the same one each time: head of 44 px, map, foot of 28 px; stretches in both directions."""
+        if self.frame.empty:
+            self.frame.fill(self.drawing.plot())
+        return self.frame.column
+
+    def set_result(self, result: xr.Dataset | None, partial: bool = False) -> None:
+        """Show a projection; its title and caption come from its attributes.
+
+        Parameters
+        ----------
+        result : Dataset or None
+            With ``projection`` (sample, component). None shows the empty state.
+        partial : bool
+            Whether it is a picture of a running job: tagged, and what is in view stays.
+        """
+        projection = None if result is None else self.session.data.projection(result)
+        # pictures of a job, and what comes of it, grow out of each other: a view that was chosen stays
+        stays = projection is self.scene.projection or (self._partial and self._noted is not None)
+        self._partial = partial
+        self.scene.projection = projection
+        self.frame.title(projection, partial)
+        with pn.io.hold():
+            if not stays:
+                self.drawing.move(self._first_view())
+            self._redraw()
+        self.session.resume()
+
+    def set_note(self, text: str, hint: str = "") -> None:
+        """Lay words over the map, as where there is no projection yet; the empty text takes them away."""
+        self.frame.note(text, hint)
+
+    def set_facts(self, text: str) -> None:
+        """Write the left part of the foot, such as the quality of the projection; plain text."""
+        self.frame.facts(text)
+
+    def home(self) -> None:
+        """Show the whole projection."""
+        with pn.io.hold():
+            self._remember(None)
+            self.drawing.move(self._whole())
+            self._turn()
+
+    # --- the view ------------------------------------------------------------------------------------------------
+    @property
+    def _state(self) -> MapState:
+        return self.session.state.map_a if self.which == "a" else self.session.state.map_b
+
+    def _whole(self) -> Extent:
+        projection = self.scene.projection
+        extent = (-1.0, -1.0, 1.0, 1.0) if projection is None else projection.extent
+        return fitted(extent, self.scene.width, self.scene.height)
+
+    def _first_view(self) -> Extent:
+        """Choose what a new projection shows: what the address asks for, or all of it; never where another one was."""
+        asked = self._state.extent
+        if asked is not None and asked == self._noted:
+            self._remember(None)
+            asked = None
+        if self.scene.projection is None or asked is None:
+            return self._whole()
+        self._noted = asked
+        return fitted(asked, self.scene.width, self.scene.height)
+
+    def _remember(self, view: Extent | None) -> None:
+        """Keep in the state what is in view, when it is not everything."""
+        if view is not None:
+            x0, y0, x1, y1 = (float(f"{end:.5g}") for end in view)
+            view = (x0, y0, x1, y1)
+        self._noted = view
+        if view != self._state.extent:
+            changed = replace(self._state, extent=view)
+            self.session.state.param.update(**{f"map_{self.which}": changed})
+
+    def _screen(self, message: list[float]) -> None:
+        """Hear that the browser shows another range, or has another size."""
+        x0, y0, x1, y1, width, height = message
+        view, size = (x0, y0, x1, y1), (int(width), int(height))
+        if self.scene.sized and view == self.scene.view and size == (self.scene.width, self.scene.height):
+            return
+        self.scene.sized = True
+        self.drawing.seen(view, *size)
+        self._turn()
+        near = all(abs(a - b) <= SAME * (x1 - x0) for a, b in zip(view, self._whole(), strict=True))
+        if self.scene.projection is not None:
+            self._remember(None if near else view)
+
+    # --- drawing -------------------------------------------------------------------------------------------------
+    def _redraw(self) -> None:
+        state, scene = self.session.state, self.scene
+        scene.show(scene.projection, state.color_of(self.which), state.visible)
+        with pn.io.hold():
+            self.drawing.redraw()
+            self._tell()
+
+    def _turn(self) -> None:
+        """Show another part of the same."""
+        with pn.io.hold():
+            self.drawing.push_view()
+            self._tell()
+
+    def _tell(self) -> None:
+        """Say how many samples are in view, and where that is."""
+        scene, whole = self.scene, self._whole()
+        self.frame.seen(len(scene), scene.mode)
+        hidden = "All classes are switched off." if not len(scene.rows()) else "A double click shows all."
+        self.frame.blank("" if scene.projection is None or len(scene) else "Nothing in view", hidden)
+        near = scene.view[2] - scene.view[0] < CLOSE * (whole[2] - whole[0]) and scene.mode != "pixels"
+        self.frame.inset(scene.small(self.drawing.palette()) if near else "", scene.view, whole)
+
+    def _recolor(self, event: Any) -> None:
+        """Draw again when the map's own coloring changed, not when its range did."""
+        if event.old.color_by != event.new.color_by:
+            self._redraw()
+
+    def _rest(self, sample: int | None) -> None:
+        """Mark the hovered sample in both maps; the card is shown where the pointer is."""
+        scene = self.scene
+        self.drawing.ring("rest", sample)
+        place = scene.place(sample) if self._resting else None
+        if place is None:
+            self.frame.card(None)
+            return
+        at = ((place[0] - scene.view[0]) / scene.unit(), (scene.view[3] - place[1]) / scene.unit())
+        self.frame.card(sample, at, (scene.width, scene.height))
+
+    # --- gestures ------------------------------------------------------------------------------------------------
+    def _tool(self, name: str) -> None:
+        if name == "home":
+            self.home()
+            return
+        with pn.io.hold():  # in this order, so that a pressed button is true
+            self.drawing.choose(name)
+            self.frame.press(name)
+
+    def _lasso(self, message: Mapping[str, Any]) -> None:
+        self._select({"kind": "lasso", "corners": rounded(message["corners"])}, message["mode"])
+
+    def _box(self, message: Mapping[str, Any]) -> None:
+        self._select({"kind": "box", "box": [float(end) for end in message["box"]]}, message["mode"])
+
+    def _select(self, origin: dict[str, Any], mode: Any) -> None:
+        """Select what lies in a region and is shown: what is hidden cannot have been meant."""
+        projection, scene = self.scene.projection, self.scene
+        if projection is None:
+            return
+        rows = scene.rows()
+        x, y = projection.x[rows], projection.y[rows]
+        inside = (
+            in_lasso(x, y, origin["corners"]) if origin["kind"] == "lasso" else in_box(x, y, origin["box"])
+        )
+        origin |= {"map": self.which, "projection": projection.key}
+        if scene.visible is not None:
+            variable = "prediction" if scene.by == "prediction" else "label"
+            origin["among"] = {"variable": variable, "classes": list(scene.visible)}
+        mask = self.session.data.mask(projection.positions[rows[inside]])
+        self.session.state.select(mask, origin, mode)
+
+    def _tap(self, event: PointEvent) -> None:
+        state = self.session.state
+        self._tapped = (event.sx, event.sy, state.focus)
+        nearest = self.scene.nearest(event.x, event.y)
+        if nearest is not None:
+            state.focus = nearest
+
+    def _double_tap(self, event: PointEvent) -> None:
+        """Go home; the first tap of the two was not meant. Bokeh calls two quick taps double wherever they are."""
+        x, y, focus = self._tapped
+        if math.hypot(event.sx - x, event.sy - y) > SAME_PLACE:
+            self._tap(event)
+            return
+        self.session.state.focus = focus
+        self.home()
+
+    def _point(self, at: list[float] | None) -> None:
+        """Hear that the pointer rests, or does no longer."""
+        self._resting = at is not None
+        self.session.state.hover = None if at is None else self.scene.nearest(at[0], at[1], HOVER_REACH)
+
+
+def fitted(extent: Extent, width: int, height: int) -> Extent:
+    """Widen a view so that a unit is as long in x as in y: the shorter side of the plot holds the shorter span."""
+    x0, y0, x1, y1 = extent
+    unit = min(x1 - x0, y1 - y0) / max(min(width, height), 1)
+    x, y, w, h = (x0 + x1) / 2, (y0 + y1) / 2, unit * width / 2, unit * height / 2
+    return (x - w, y - h, x + w, y + h)

@@ -1,0 +1,229 @@
+"""The explorer's page: its parts on one grid.
+
+::
+
+    explorer_page(lens).servable()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from nnlens.ui.core import images
+from nnlens.ui.core.catalog import Catalog
+from nnlens.ui.core.session import Session
+from nnlens.ui.core.stops import stops
+from nnlens.ui.core.url import Address
+from nnlens.ui.core.walk import Walk
+from nnlens.ui.core.work import Work
+from nnlens.ui.inspector.attributions import Attributions
+from nnlens.ui.inspector.neighborhood import Neighborhood
+from nnlens.ui.inspector.sample import Inspector
+from nnlens.ui.look.live import Live
+from nnlens.ui.look.parts import FILL, pane
+from nnlens.ui.look.shell import adopt, asked_theme, put, shell
+from nnlens.ui.look.text import percent
+from nnlens.ui.look.theme import HEADER, static
+from nnlens.ui.maps.first_maps import FirstMaps
+from nnlens.ui.maps.map_jobs import MapJob
+from nnlens.ui.maps.projecting import MAPS, Projecting
+from nnlens.ui.maps.projection_map import ProjectionMap
+from nnlens.ui.panels import controls, layers
+from nnlens.ui.panels.analyses import Analyses
+from nnlens.ui.panels.banner import Banners
+from nnlens.ui.panels.bottom import Bottom, Tab
+from nnlens.ui.panels.header import Facts, Pill, Tools
+from nnlens.ui.panels.help import Help
+from nnlens.ui.panels.keys import Keys
+from nnlens.ui.panels.plugins import PluginList
+from nnlens.ui.panels.tasks import TaskList
+
+if TYPE_CHECKING:
+    from nnlens.lens import Lens
+
+
+class Explorer:
+    """One browser page over one run.
+
+    Parameters
+    ----------
+    lens : Lens
+    session : Session, optional
+        Made from the lens when left out.
+    runs : sequence of str
+        Names of the runs that can be opened from here.
+    open_run : callable, optional
+        Opens another run by its name.
+    improve : bool
+        Go on to the best maps without being asked.
+    """
+
+    def __init__(
+        self,
+        lens: Lens,
+        session: Session | None = None,
+        runs: Sequence[str] = (),
+        open_run: Callable[[str], Any] | None = None,
+        improve: bool = False,
+    ) -> None:
+        self.lens = lens
+        self.session = session or Session(lens)
+        self.address = Address(self.session, runs)
+        self.improve = improve
+        self._started = self._prefer_dark = False
+        data = self.session.data
+        self.session.image_route = images.SOURCES.offer(data.name, data.key, data.images)
+        self.catalog = Catalog(lens.registry)
+        self.work = Work(self.session)
+        self.walk = Walk(self.session)
+        self.stops = stops(lens.store)
+        self.maps = {which: ProjectionMap(self.session, which) for which in MAPS}
+        self.projecting = Projecting(self.session, self.work, self.catalog, self.stops, self.maps)
+        self.map_jobs = [MapJob(self.projecting, which) for which in MAPS]
+        self.help = Help(self.session, lens, self.catalog)
+        self.facts = Facts(self.session, runs, open_run)
+        self.pill = Pill(self.session)
+        self.bottom = self._bottom()
+        self.tools = self._tools()
+        self.body = self._body()
+
+    def _stands(self, dark: bool = False) -> None:
+        """Start, once Panel too has heard that the page stands: what changes before is never sent."""
+        if dark and not asked_theme():  # the system's own preference
+            self._prefer_dark = True
+        pn.state.onload(self.session.guard(self.start))
+
+    def start(self) -> None:
+        """Take up what the address asks for, and begin to fill the maps; the browser says when the page stands."""
+        if self._started:
+            return
+        self._started = True
+        if self._prefer_dark:
+            self.session.theme = "dark"
+        if not self.bottom.opened:
+            self.bottom.open()
+        self.address.read()
+        self._warn()
+        FirstMaps(self.projecting, self.improve).start()
+
+    def _warn(self) -> None:
+        """Say what is wrong with the run as a whole."""
+        told = self.lens.store.metadata
+        if told.get("near_chance"):
+            self.session.report(
+                f"Accuracy {percent(told['accuracy'], 1)} is near chance.",
+                "warning",
+                "The usual cause is preprocessing: size, order of the colors, scale, mean.",
+            )
+
+    def places(self, position: int) -> dict[str, list[float]]:
+        """Return where each map shows a sample, by the map's title."""
+        found = {}
+        for which in MAPS:
+            result = self.projecting.places[which].result
+            projection = None if result is None else self.session.data.projection(result)
+            row = -1 if projection is None else int(projection.row[position])
+            if projection is not None and row >= 0:
+                found[projection.title] = [float(projection.x[row]), float(projection.y[row])]
+        return found
+
+    def header(self) -> list[Any]:
+        """Return the parts of the bar at the top."""
+        return [self.facts.view, self.pill.view, self.tools.view]
+
+    def _keys(self) -> Keys:
+        state = self.session.state
+        actions = {
+            "next": lambda: self.walk.step(1),
+            "previous": lambda: self.walk.step(-1),
+            "clear": state.clear,
+            "undo": state.undo,
+            "redo": state.redo,
+            "help": self.help.open,
+            "ready": self._stands,
+            "ready dark": lambda: self._stands(dark=True),
+        }
+        return Keys(actions, self.session.guard)
+
+    def _tools(self) -> Tools:
+        actions = {
+            "jobs": lambda *_: self.bottom.open("Jobs"),
+            "theme": lambda *_: setattr(self.session, "theme", "light" if self.session.dark else "dark"),
+            "help": lambda *_: self.help.open(),
+            "drawer": lambda *_: self._toggle_drawer(),
+        }
+        tools = Tools(self.session, actions)
+        self.work.param.watch(
+            self.session.guard(lambda _: tools.jobs(len(self.work.running), self.work.share)), "changes"
+        )
+        return tools
+
+    def _bottom(self) -> Bottom:
+        session = self.session
+        analyses = lambda: Analyses(session, self.lens, self.work, self.catalog, self.stops).view  # noqa: E731
+        more = [
+            *([Tab("Analyses", analyses)] if self.catalog.others else []),
+            Tab("Jobs", lambda: TaskList(session, self.work).view),
+            Tab("Plugins", lambda: PluginList(session, self.catalog.plugins).view),
+        ]
+        return Bottom(session, self.walk, more)
+
+    def _inspector(self) -> list[Any]:
+        session, work, projecting = self.session, self.work, self.projecting
+        parts: list[Any] = [Inspector(session, self.walk, self.places)]
+        if self.catalog.attributions:
+            parts.append(Attributions(session, work, projecting, self.catalog.attributions, self.stops))
+        if self.catalog.neighbors:
+            parts.append(Neighborhood(session, work, projecting, self.catalog))
+        return [part.view for part in parts]
+
+    def _body(self) -> pn.Column:
+        session = self.session
+        strip = layers.LayerStrip(session, self.stops)
+        about = Live(
+            layers.summary(self.lens.store), css="layers.css", sizing_mode="stretch_height", width=231
+        )
+        column, _ = controls.build(session, self.projecting, self.stops)
+        self._controls = pane(
+            "c", column, scroll=True, css_classes=["drawer"], stylesheets=[static("drawer.css")]
+        )
+        inspector = self._inspector()
+        return pn.Column(
+            pane("x", pn.Row(about, strip.view, **FILL)),
+            self._controls,
+            *(pane(which, self.maps[which].panel()) for which in MAPS),
+            pane("i", *inspector, scroll=True),
+            pane("t", self.bottom.view),
+            Banners(session).view,
+            self.help.view,
+            self._keys(),  # the last: where it stands, all stands
+            **FILL,
+            stylesheets=[static("grid.css")],
+            styles={"height": f"calc(100vh - {HEADER}px)", "width": "100%"},
+        )
+
+    def _toggle_drawer(self) -> None:
+        classes = self._controls.css_classes
+        self._controls.css_classes = ["drawer"] if "open" in classes else ["drawer", "open"]
+
+
+def stand(page: pmui.Page, explorer: Explorer) -> None:
+    """Put an explorer onto a page, which may have shown something else; it fills its maps once the page stands."""
+    adopt(page, explorer.session)
+    if pn.state.curdoc is None or not pn.state.loaded:
+        explorer.bottom.open()
+    # else in `start`: in a page that stands, Bokeh measures what is new before plots inside of it have a layout
+    put(page, explorer.header(), explorer.body)
+    if pn.state.curdoc is None:
+        explorer.start()
+
+
+def explorer_page(lens: Lens, **options: Any) -> pmui.Page:
+    """Return the page of a run; options as of `Explorer`."""
+    page = shell()
+    stand(page, Explorer(lens, Session(lens, dark=page.dark_theme), **options))
+    return page

@@ -1,0 +1,137 @@
+"""The tabs at the bottom: an overview of loss, confusion, pool and table; then each over the whole width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import panel as pn
+from markupsafe import Markup
+
+from nnlens.ui.core.session import Session
+from nnlens.ui.core.walk import Walk
+from nnlens.ui.look.live import Live
+from nnlens.ui.look.parts import FILL
+from nnlens.ui.look.text import fill, joined, plain
+from nnlens.ui.look.theme import static
+from nnlens.ui.panels.histogram import LossHistogram
+from nnlens.ui.panels.matrix import ConfusionMatrix
+from nnlens.ui.panels.pool import Pool, Ranking
+from nnlens.ui.panels.table import SampleTable
+
+PANEL = {"overflow": "hidden", "min-height": "0"}
+
+
+@dataclass
+class Tab:
+    """A tab; its content is built when it is first opened.
+
+    Attributes
+    ----------
+    title : str
+    build : callable
+        Makes the content.
+    """
+
+    title: str
+    build: Callable[[], Any]
+
+
+class Bottom:
+    """The tabs.
+
+    Parameters
+    ----------
+    session : Session
+    walk : Walk
+    more : sequence of Tab
+        Those after the tabs of its own.
+    """
+
+    def __init__(self, session: Session, walk: Walk, more: Sequence[Tab] = ()) -> None:
+        self.session, self.walk = session, walk
+        self._hideable: dict[int, list[Any]] = {}
+        self.tabs: list[Tab] = [
+            Tab("Overview", self._overview),
+            Tab("Loss", lambda: _wide(LossHistogram(session).panel())),
+            Tab("Confusion", lambda: _wide(ConfusionMatrix(session).panel())),
+            Tab("Table", self._table),
+            Tab("Pool", self._pool),
+            *more,
+        ]
+        self._holders = [pn.Column(**FILL, visible=False, styles=PANEL) for _ in self.tabs]
+        self._bar = Live(
+            actions={"tab": lambda place, _: self._open(int(place))},
+            guard=session.guard,
+            css="tabs.css",
+            height=40,
+        )
+        # not the tabs of panel-material-ui: those take titles for markup, and build plots anew at every switch
+        self.view = pn.Column(self._bar, *self._holders, **FILL)
+
+    @property
+    def opened(self) -> bool:
+        """Whether a tab is open."""
+        return any(holder.visible for holder in self._holders)
+
+    def open(self, title: str = "Overview") -> None:
+        """Open a tab by its title."""
+        self._open(self._place(title))
+
+    def _open(self, place: int) -> None:
+        holder = self._holders[place]
+        if not len(holder):
+            holder[:] = [self.tabs[place].build()]
+        for other, parts in self._hideable.items():
+            for part in parts:
+                part.hidden = other != place
+        for other, each in enumerate(self._holders):
+            each.visible = other == place
+        self._bar.show(
+            fill(
+                '<div class="tabs" role="tablist" data-walk>{tabs}</div>',
+                tabs=joined(_title(tab, i, i == place) for i, tab in enumerate(self.tabs)),
+            )
+        )
+
+    def _place(self, title: str) -> int:
+        return next(place for place, tab in enumerate(self.tabs) if tab.title == title)
+
+    def _overview(self) -> pn.Column:
+        pool = Pool(self.session, self.walk, label="pictures", offer=False)
+        ranking = Ranking(self.session, self.walk, size=8, label="ranking")
+        self._hideable[0] = [pool, ranking]
+        loss, confusion = LossHistogram(self.session).panel(), ConfusionMatrix(self.session).panel()
+        parts = (loss, confusion, pool.view, ranking.view)
+        return pn.Column(*map(section, parts), **FILL, stylesheets=[static("overview.css")])
+
+    def _table(self) -> pn.Column:
+        table = SampleTable(self.session, self.walk)
+        self._hideable[self._place("Table")] = [table]
+        return _wide(table.view)
+
+    def _pool(self) -> pn.Column:
+        pool = Pool(self.session, self.walk, size=60, label="pool")
+        self._hideable[self._place("Pool")] = [pool]
+        return _wide(pool.view)
+
+
+def _title(tab: Tab, place: int, active: bool) -> Markup:
+    return fill(
+        '<button class="tab" type="button" role="tab" aria-selected="{on}" data-act="tab" data-value="{place}"'
+        ' data-key="tab{place}">{title}</button>',
+        on="true" if active else "false",
+        place=place,
+        title=plain(tab.title, 24),
+    )
+
+
+def section(content: Any) -> pn.Column:
+    """Return a part of the overview; the hairlines come from the grid's gaps."""
+    styles = {"padding": "8px 16px", "overflow": "hidden", "background": "var(--nn-surface)"}
+    return pn.Column(content, **FILL, styles=styles)
+
+
+def _wide(content: Any) -> pn.Column:
+    return pn.Column(content, **FILL, styles={"padding": "8px 16px", "overflow": "hidden", "height": "100%"})

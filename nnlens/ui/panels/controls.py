@@ -1,0 +1,175 @@
+"""The controls at the left: which map, its layer, method and parameters; color, classes, filter."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from nnlens.ui.core.session import Session
+from nnlens.ui.core.stops import Stop, Which
+from nnlens.ui.look.fields import SEGMENTS, SLIM, ParameterForm, choice, labelled
+from nnlens.ui.look.live import Live
+from nnlens.ui.look.parts import WIDE, icon
+from nnlens.ui.look.text import fill, plain
+from nnlens.ui.maps.projecting import Projecting
+from nnlens.ui.panels.classes import ClassChips
+from nnlens.ui.panels.filters import FilterField
+
+COLORS: tuple[tuple[str, str], ...] = (("Label", "label"), ("Pred", "prediction"), ("Loss", "loss"))
+
+
+ECHO = 4.0
+"""Seconds after the state changed a widget in which the value of before is taken for an echo of Panel, not a choice."""
+
+
+class MapControls:
+    """What one map shows: layer, method, parameters, and Compute where it is not there yet."""
+
+    def __init__(self, session: Session, projecting: Projecting, layers: Sequence[Stop]) -> None:
+        self.session, self.projecting = session, projecting
+        self.which: Which = "a"
+        self._layers = [(f"{stop.title} · {stop.dims}", stop.name) for stop in layers]
+        self._tools = [(tool.title, tool.id) for tool in projecting.catalog.projections]
+        guard = session.guard
+        self._switch = pmui.RadioButtonGroup(
+            label="map", options={"A": "a", "B": "b"}, value="a", color="default", sx=SEGMENTS, **SLIM
+        )
+        self._layer = choice("Layer", self._layers, None, guard(lambda layer: self._want(layer=layer)))
+        self._method = choice(
+            "Method", self._tools, None, guard(lambda tool: self._want(analysis=tool, parameters={}))
+        )
+        self._form = ParameterForm(guard(lambda values: self._want(parameters=values)))
+        self._compute = Live(
+            actions={"compute": lambda *_: projecting.compute(self.which)},
+            guard=session.guard,
+            css="controls.css",
+            height=34,
+        )
+        self._showing = False
+        self._left: dict[str, tuple[Any, float]] = {}
+        self._switch.param.watch(guard(self._switched), "value")
+        session.state.param.watch(guard(lambda _: self.show()), ["map_a", "map_b"])
+        projecting.param.watch(guard(lambda _: self._paint()), "changes")
+        self.view = pn.Column(
+            pn.Row(self._switch, sizing_mode="stretch_width", margin=(10, 16, 4, 16), height=28),
+            labelled(
+                "Layer", self._layer, "The layer whose vectors the map shows; the strip above picks it too."
+            ),
+            *([labelled("Method", self._method, self._docs())] if len(self._tools) > 1 else []),
+            self._form.view,
+            pn.Row(self._compute, self._form.more, sizing_mode="stretch_width", margin=(0, 16), height=34),
+            **WIDE,
+        )
+        self.show()
+
+    def show(self) -> None:
+        """Show the state of the map that the switch names."""
+        state = self.projecting.state(self.which)
+        titles = {w: self.projecting.title_of(self.projecting.state(w).layer) for w in ("a", "b")}
+        self._showing = True
+        try:
+            with pn.io.hold():
+                options = {f"A · {plain(titles['a'], 14)}": "a", f"B · {plain(titles['b'], 14)}": "b"}
+                if self._switch.options != options:
+                    self._switch.options = options
+                    self._switch.param.trigger(
+                        "value"
+                    )  # the browser knows options by their words, which are new
+                if state.layer:
+                    self._put("layer", self._layer, state.layer)
+                tool = self.projecting.catalog.tool(state.analysis)
+                if tool is not None:
+                    self._put("analysis", self._method, tool.id)
+                    self._form.show(tool.cls, state.parameters)
+                self._paint()
+        finally:
+            self._showing = False
+
+    def _docs(self) -> str:
+        return "\n".join(f"{tool.title}: {tool.doc}" for tool in self.projecting.catalog.projections)
+
+    def _switched(self, event: Any) -> None:
+        if not self._showing:
+            self.which = event.new
+            self.show()
+            self._left.clear()  # a person did this, and may well want on this map what the other one shows
+
+    def _put(self, what: str, widget: Any, value: Any) -> None:
+        """Set a widget, and remember what it showed until now."""
+        if widget.value != value:
+            self._left[what] = widget.value, time.monotonic()
+            widget.value = value
+
+    def _want(self, **changes: Any) -> None:
+        if self._showing:
+            return
+        if any(self._echoed(what, value) for what, value in changes.items()):
+            self.show()  # a map that somebody waits for is not thrown away for the one before
+        else:
+            self.projecting.want(self.which, **changes)
+
+    def _echoed(self, what: str, value: Any) -> bool:
+        left, since = self._left.get(what, (None, -math.inf))
+        return value == left and time.monotonic() - since < ECHO
+
+    def _paint(self) -> None:
+        """Show the button where something can be computed, and the job where it is."""
+        place = self.projecting.places[self.which]
+        if place.offer is not None:
+            self._compute.show(
+                fill(
+                    '<div class="compute"><button class="do main" type="button" data-act="compute" '
+                    'data-key="compute">{icon}'
+                    ' Compute</button><span class="cap">{time}</span></div>',
+                    icon=icon("play_arrow"),
+                    time=self.projecting.offer_text(self.which),
+                )
+            )
+        elif place.task is not None and place.task.running:
+            self._compute.show(fill('<div class="compute cap"><span class="spin"></span>computing…</div>'))
+        else:
+            self._compute.show(fill(""))
+
+
+class ColorChoice:
+    """What colors the points of both maps: label, prediction, loss, or a column that a result brought."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.view = pn.Column(**WIDE)
+        session.param.watch(session.guard(lambda _: self._build()), "columns")
+        session.state.param.watch(session.guard(lambda event: self._follow(event.new)), "color_by")
+        self._build()
+
+    def _build(self) -> None:
+        state = self.session.state
+        extras = [(plain(name.replace("_", " "), 24), name) for name in self.session.data.extras]
+        chosen = self.session.guard(lambda variable: setattr(state, "color_by", variable))
+        self._widget = choice("Color by", [*COLORS, *extras], state.color_by, chosen)
+        self.view[:] = [labelled("Color by", self._widget, "What colors the points of both maps.")]
+
+    def _follow(self, variable: str) -> None:
+        if self._widget.value != variable:
+            self._widget.value = variable
+
+
+def build(session: Session, projecting: Projecting, layers: Sequence[Stop]) -> tuple[pn.Column, FilterField]:
+    """Build the whole column of controls; the field of the filter comes back too, for its key."""
+    field = FilterField(session)
+    line = Live(fill('<div class="rule"></div>'), css="controls.css", height=9)
+    maps = [MapControls(session, projecting, layers).view] if projecting.catalog.projections else []
+    column = pn.Column(
+        *maps,
+        line,
+        ColorChoice(session).view,
+        ClassChips(session).view,
+        field.view,
+        sizing_mode="stretch_width",
+        margin=0,
+    )
+    return column, field

@@ -1,0 +1,117 @@
+"""The field of the filter: a text selects samples; one that selects none says why and what would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel as pn
+from markupsafe import Markup
+
+from nnlens.errors import FilterError
+from nnlens.filter_hints import explain_empty
+from nnlens.filtering import EXAMPLE, select_where
+from nnlens.state import Mask
+from nnlens.ui.core.record import texts
+from nnlens.ui.core.session import Session
+from nnlens.ui.look.fields import SLIM, Line
+from nnlens.ui.look.live import Live
+from nnlens.ui.look.parts import WIDE, button
+from nnlens.ui.look.text import count, fill
+
+
+class FilterField:
+    """Selects the samples that satisfy a text, such as ``loss > 1 and label == 9``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        data = session.data
+        self.names = {"label": data.class_names, "prediction": data.class_names}
+        self.input = Line(
+            session.guard(self.apply),
+            label="Filter",
+            placeholder="Filter, as loss > 1",
+            max_length=1000,
+            **SLIM,
+        )
+        self.message = Live(
+            actions={"use": lambda text, _: self._use(text), "clear": lambda *_: self._use("")},
+            guard=session.guard,
+            css="controls.css",
+        )
+        self._applied = ""
+        session.hub.register("filter", lambda _: self._follow())
+        session.resolvers["filter"] = lambda origin: self._mask(str(origin.get("text", "")))
+        self.view = pn.Column(
+            pn.Row(self.input, sizing_mode="stretch_width", margin=(8, 16, 0, 16), height=28),
+            pn.Row(self.message, sizing_mode="stretch_width", margin=(2, 16, 12, 16)),
+            **WIDE,
+            # where the column is longer than the window, the field and what it says stay in sight
+            styles={"position": "sticky", "bottom": "0", "z-index": "2", "background": "var(--nn-surface)"},
+        )
+
+    def _follow(self) -> None:
+        """Say what made the selection: the filter of an address, or of an undone step; nothing once it is another."""
+        origin = self.session.state.selection.origin
+        text = str(origin.get("text", "")) if origin.get("kind") == "filter" else ""
+        if text == self._applied:
+            return
+        self._applied = text
+        self.input.write(text)
+        n = len(self.session.state.selection)
+        self.message.show(fill('<div class="cap">{n} samples match</div>', n=count(n)) if text else fill(""))
+
+    def apply(self, text: str) -> None:
+        """Select what satisfies a text; the empty one clears the selection that a filter made."""
+        if not text.strip():
+            self.message.show(fill(""))
+            if self.session.state.selection.origin.get("kind") == "filter":
+                self.session.state.clear()
+            return
+        try:
+            mask = self._mask(text)
+        except FilterError as error:
+            self.message.show(_problem(error.message, error.hint))
+            return
+        if not mask.any():
+            self._say_empty(text)
+            return
+        self._applied = text
+        self.message.show(fill('<div class="cap">{n} samples match</div>', n=count(mask.sum())))
+        self.session.state.select(mask, {"kind": "filter", "text": text})
+
+    def _mask(self, text: str) -> Mask:
+        return select_where(text, columns(self.session), self.names)
+
+    def _say_empty(self, text: str) -> None:
+        hint = explain_empty(text, columns(self.session), self.names)
+        use = button(f"Use {hint.suggestion}", "use", hint.suggestion) if hint.suggestion else Markup("")
+        self.message.show(
+            fill(
+                '<div class="none" role="alert"><b>No sample matches.</b> {reason}<div '
+                'class="row">{use}{clear}</div></div>',
+                reason=hint.reason,
+                use=use,
+                clear=button("Clear filter", "clear"),
+            )
+        )
+
+    def _use(self, text: str) -> None:
+        self.input.write(text)
+        self.apply(text)
+
+
+def columns(session: Session) -> dict[str, np.ndarray[Any, Any]]:
+    """Return what a filter may name: the run's own columns and the results with one value a sample."""
+    data = session.data
+    own = {name: data.column(name) for name in ("id", "label", "prediction", "loss", "correct")}
+    own |= texts(session)
+    return own | {name: values for name, values in data.extras.items() if name.isidentifier()}
+
+
+def _problem(message: str, hint: str) -> Markup:
+    return fill(
+        '<div class="none" role="alert"><span class="bad">{message}</span> {hint}</div>',
+        message=message,
+        hint=hint or f"Try {EXAMPLE}.",
+    )

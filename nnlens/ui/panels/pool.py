@@ -1,0 +1,160 @@
+"""The worst of the selection, page by page: as pictures to click, or as rows with their record."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from nnlens.state import Mask
+from nnlens.ui.core.record import confidence
+from nnlens.ui.core.session import Session
+from nnlens.ui.core.walk import Walk
+from nnlens.ui.look.live import Live
+from nnlens.ui.look.parts import button, class_mark, icon_button, picture
+from nnlens.ui.look.text import count, decimal, fill, joined, share
+from nnlens.ui.look.tiles import tile
+
+
+class Worst(ABC):
+    """A page of the selected samples, the largest loss first; what a sample looks like is told by the subclass.
+
+    Parameters
+    ----------
+    session : Session
+    walk : Walk
+    size : int
+        Samples a page.
+    label : str
+        For the timings of the hub.
+    offer : bool
+        Whether a link selects the wrong samples where nothing is selected.
+    """
+
+    title = "Worst"
+
+    def __init__(
+        self, session: Session, walk: Walk, size: int = 24, label: str = "worst", offer: bool = True
+    ) -> None:
+        self.session, self.walk, self.size, self.offer = session, walk, size, offer
+        self.page = 0
+        self._hidden = False
+        self._mask: Mask | None = session.state.mask
+        actions = {
+            "focus": lambda sample, _: setattr(session.state, "focus", int(sample)),
+            "turn": lambda by, _: self._turn(int(by)),
+            "wrong": lambda *_: session.state.select(
+                walk.wrong, {"kind": "filter", "text": "prediction != label"}
+            ),
+        }
+        self.view = Live(
+            actions=actions,
+            guard=session.guard,
+            css=["tiles.css", "bottom.css"],
+            sizing_mode="stretch_both",
+        )
+        session.hub.register(label, self._selected)
+        session.hub.register(label, lambda _: self.paint(), "focus")
+        self.paint()
+
+    @property
+    def hidden(self) -> bool:
+        """Whether nobody sees it, so that nothing need be drawn."""
+        return self._hidden
+
+    @hidden.setter
+    def hidden(self, value: bool) -> None:
+        self._hidden = value
+        self.paint()
+
+    def paint(self) -> None:
+        """Draw the page that is open."""
+        if self._hidden:
+            return
+        total = len(self.session.data) if self._mask is None else int(self._mask.sum())
+        first = self.page * self.size
+        samples = self.session.data.ids[self.walk.worst(self._mask, first + self.size)[first:]].tolist()
+        self.view.show(
+            fill(
+                '<div class="fill"><div class="h3"><span>{title}</span><span class="cap turn">{more}</span></div>'
+                '<div class="scroll" data-scroll>{body}</div></div>',
+                title=f"{self.title} of the selection" if self._mask is not None else f"{self.title} of all",
+                more=self._pages(first, len(samples), total),
+                body=self.body(samples),
+            )
+        )
+
+    @abstractmethod
+    def body(self, samples: Sequence[int]) -> Markup:
+        """Draw samples, given by their ids."""
+
+    def _selected(self, mask: Mask | None) -> None:
+        self._mask, self.page = mask, 0
+        self.paint()
+
+    def _turn(self, by: int) -> None:
+        total = len(self.session.data) if self._mask is None else int(self._mask.sum())
+        self.page = min(max(self.page + by, 0), max((total - 1) // self.size, 0))
+        self.paint()
+
+    def _pages(self, first: int, shown: int, total: int) -> Markup:
+        wrong = int(self.walk.wrong.sum())
+        lead = button(f"{wrong:,} wrong", "wrong", kind="link", title="select the wrong ones")
+        return fill(
+            '{lead}<span title="{a} to {b} of {total}">{a}–{b}</span>{back}{next}',
+            lead=lead if self.offer and self._mask is None and wrong else "",
+            a=count(first + 1 if shown else 0),
+            b=count(first + shown),
+            total=count(total),
+            back=icon_button("chevron_left", "page before", "turn", -1, off=first == 0, key="back"),
+            next=icon_button("chevron_right", "next page", "turn", 1, off=first + shown >= total, key="next"),
+        )
+
+
+class Pool(Worst):
+    """Pictures to click."""
+
+    title = "Pool"
+
+    def body(self, samples: Sequence[int]) -> Markup:
+        """Draw pictures with label and prediction."""
+        focus, urls = self.session.state.focus, self.session.image_urls(samples)
+        tiles = (tile(self.session, s, url, s == focus) for s, url in zip(samples, urls, strict=True))
+        return fill('<div class="tiles" data-walk>{tiles}</div>', tiles=joined(tiles))
+
+
+class Ranking(Worst):
+    """Rows: picture, id, label, prediction, loss, confidence."""
+
+    title = "Worst"
+    HEAD = Markup(
+        '<div class="rank head cap" role="row"><span></span><span class="num">id</span><span>label</span>'
+        '<span>pred</span><span class="num">loss</span><span class="num">conf.</span></div>'
+    )
+
+    def body(self, samples: Sequence[int]) -> Markup:
+        """Draw rows."""
+        urls = self.session.image_urls(samples)
+        rows = joined(self._row(sample, url) for sample, url in zip(samples, urls, strict=True))
+        return fill(
+            '<div data-walk role="table" aria-label="worst samples">{h}{r}</div>', h=self.HEAD, r=rows
+        )
+
+    def _row(self, sample: int, url: str) -> Markup:
+        session, data = self.session, self.session.data
+        at = data.position(sample) or 0
+        chance = None if data.logit is None else confidence(data.logit[at])
+        return fill(
+            '<button class="rank {on}" type="button" role="row" data-act="focus" data-value="{id}" data-key="rank{id}">'
+            '{image}<span class="num">{n}</span><span class="cut">{label}</span><span class="cut">{prediction}</span>'
+            '<span class="num">{loss}</span><span class="num">{chance}</span></button>',
+            on="on" if sample == session.state.focus else "",
+            id=sample,
+            image=picture(session, sample, url),
+            n=count(sample),
+            label=class_mark(session, int(data.label[at]), 14),
+            prediction=class_mark(session, int(data.prediction[at]), 14),
+            loss=decimal(float(data.loss[at])),
+            chance="–" if chance is None else share(chance),
+        )

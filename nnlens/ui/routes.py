@@ -1,0 +1,54 @@
+"""The address of pictures, ``/image/RUN/ID``.
+
+``nnlens explore`` brings it along; ``panel serve apps/explorer.py --plugins nnlens.ui.routes`` adds it to Panel's own
+server. Importing this module tells the page that the address exists.
+"""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import unquote, urlsplit
+
+from tornado.ioloop import IOLoop
+from tornado.web import RequestHandler
+
+from nnlens.errors import StoreError
+from nnlens.ui.core.images import SOURCES
+
+log = logging.getLogger(__name__)
+DAY = 86_400
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class ImageHandler(RequestHandler):
+    """Serves a sample's picture, which browsers may keep: a run's samples never change."""
+
+    def prepare(self) -> None:
+        """Refuse a foreign host name that was pointed at a server meant for this machine only."""
+        bound = self.settings.get("nnlens_local_only", False)
+        if bound and urlsplit(f"//{self.request.host}").hostname not in LOCAL:
+            self.send_error(403)
+
+    async def get(self, run: str, sample: str) -> None:
+        """Answer with a PNG, or with 404."""
+        source = SOURCES.find(unquote(run))
+        if source is None:
+            self.send_error(404)
+            return
+        try:
+            # not on the loop: a cold read would hold up every session
+            encoded = await IOLoop.current().run_in_executor(None, source.encoded, int(sample))
+        except (LookupError, ValueError, OverflowError, StoreError):
+            self.send_error(404)
+            return
+        self.set_header("Content-Type", "image/png")
+        self.set_header("Cache-Control", f"private, max-age={DAY}, immutable")
+        self.write(encoded)
+
+    def write_error(self, status_code: int, **_: object) -> None:
+        """Say no more than the number; a traceback is for the log."""
+        self.finish(f"{status_code}")
+
+
+ROUTES = [(r"/image/([^/]{1,400})/(\d{1,18})", ImageHandler)]
+SOURCES.routed = True

@@ -1,0 +1,240 @@
+"""From a model and its samples to the explorer, on one page: what is true so far, then the whole, without a reload."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from markupsafe import Markup
+
+from nnlens.jobs import Job
+from nnlens.lens import Lens
+from nnlens.store import Store
+from nnlens.ui.core.images import SOURCES
+from nnlens.ui.look.fields import Line
+from nnlens.ui.look.live import Live
+from nnlens.ui.look.pictures import data_url
+from nnlens.ui.look.shell import asked_theme, put, shell
+from nnlens.ui.look.text import count, decimal, error_words, fill, joined, name, percent, plain, seconds
+from nnlens.ui.panels.keys import Keys
+from nnlens.ui.serving.capture_watch import CaptureWatch, Found, Mistake
+from nnlens.ui.serving.runs import Runs, RunShow, warm
+
+COMPONENTS = (Keys, Line, Live)
+"""Our own components: a page that stands can be given only those that were there when it was loaded."""
+
+
+class CaptureShow:
+    """Shows a capture while it runs, and its run from then on.
+
+    Parameters
+    ----------
+    job : Job
+        The capture.
+    watch : CaptureWatch
+        What it has found so far.
+    open_lens : callable
+        Opens the run once it is complete.
+    title : str
+        What the page calls it: the model and its samples.
+    """
+
+    def __init__(self, job: Job, watch: CaptureWatch, open_lens: Callable[[], Lens], title: str) -> None:
+        self.title = title
+        self.job, self.watch = job, watch
+        self.show: RunShow | None = None
+        self.error: BaseException | None = None
+        self._open_lens = open_lens
+        self._ready = threading.Event()
+        self._listeners: list[Callable[[], Any]] = []
+        threading.Thread(target=self._prepare, name="explorer", daemon=True).start()
+
+    def page(self) -> pmui.Page:
+        """Build a visitor's page."""
+        if self.show is not None:
+            return self.show.page()
+        page = shell()
+        Opening(self, page)
+        return page
+
+    def warm(self) -> None:
+        """Nothing: the first page is to stand at once, the rest is prepared while the capture runs."""
+
+    def listen(self, listener: Callable[[], Any]) -> Callable[[], None]:
+        """Have a function called after each change; returns what ends it."""
+        forget = self.watch.listen(listener)
+        self._listeners.append(listener)
+
+        def ended() -> None:
+            forget()
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return ended
+
+    def _prepare(self) -> None:
+        """Wait for the capture, then open its run; all of it is ready before any page is told."""
+        self.watch.ended.wait()
+        try:
+            if self.watch.error is not None:
+                raise self.watch.error
+            lens = self._open_lens()
+            warm(lens)
+            runs = Runs({})
+            runs.add(lens.store.name, lens)
+            self.show = RunShow(runs, improve=True)
+        except Exception as error:  # shown on every page, in words
+            self.error = error
+        self._ready.set()
+        for listener in list(self._listeners):
+            listener()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the explorer, or an error, is there."""
+        return self._ready.wait(timeout)
+
+
+class Opening:
+    """The page of one visitor while the capture runs.
+
+    Parameters
+    ----------
+    show : CaptureShow
+    page : Page
+    """
+
+    def __init__(self, show: CaptureShow, page: pmui.Page) -> None:
+        self.show, self.page = show, page
+        self.document = pn.state.curdoc
+        self._stale = threading.Event()
+        self._switched = False
+        self.view = Live(css=["tiles.css", "opening.css"], sizing_mode="stretch_both")
+        title = Live(
+            fill('<div class="facts"><span class="run cut">{t}</span></div>', t=name(show.title)),
+            css="header.css",
+            height=48,
+        )
+        # a browser learns of a component's type from the page that it loads: all types stand on this one already
+        put(page, [title, Keys({"ready dark": self._dark}, lambda action: action)], self.view)
+        self._paint()
+        forget = show.listen(self._changed)
+        if self.document is not None and self.document.session_context is not None:
+            pn.state.on_session_destroyed(lambda _: forget())
+
+    def _dark(self) -> None:
+        """Follow the system's preference where the address does not ask for a theme."""
+        if not asked_theme():
+            self.page.dark_theme = True
+
+    def _changed(self) -> None:
+        """Draw again on the page's own thread, once however often it is asked."""
+        if self.document is None or self._stale.is_set():
+            return
+        self._stale.set()
+        self.document.add_next_tick_callback(self._update)
+
+    def _update(self) -> None:
+        self._stale.clear()
+        if self._switched:
+            return
+        if self.show.show is None:
+            self._paint()
+            return
+        self._switched = True
+        run_show = self.show.show
+        run_show.open(self.page, run_show.runs.names[0])
+
+    def _paint(self) -> None:
+        error = self.show.error or self.show.watch.error
+        self.view.show(self._failed(error) if error is not None else self._facts(self.show.watch.found))
+
+    # ---------------------------------------------------------------------------------------------------- markup
+    def _failed(self, error: BaseException) -> Markup:
+        text, hint = error_words(error)
+        return fill(
+            '<div class="opening"><h1 class="bad">{text}</h1><p class="sec">{hint}</p>{rest}</div>',
+            text=text,
+            hint=hint,
+            rest=self._numbers(self.show.watch.found) if self.show.watch.found.done else "",
+        )
+
+    def _facts(self, found: Found) -> Markup:
+        return fill(
+            '<div class="opening"><h1>{head}</h1><p class="sec">{step}</p>{bar}{numbers}{worst}</div>',
+            head="Running the samples through the network"
+            if not self.show.watch.ended.is_set()
+            else "Opening the run",
+            step=self._step(found),
+            bar=self._bar(found),
+            numbers=self._numbers(found),
+            worst=self._worst(found),
+        )
+
+    def _step(self, found: Found) -> str:
+        job = self.show.job
+        left = f"{seconds(job.remaining)} left" if job.remaining else ""
+        if not found.done:
+            return plain(job.message) if job.message else "Opening the model and the samples."
+        words = f"{found.done:,} of {found.total:,} samples are captured"
+        return " · ".join(word for word in (words, left) if word)
+
+    def _bar(self, found: Found) -> Markup:
+        share = found.done / found.total if found.total else None
+        return fill(
+            '<div class="progress" role="progressbar" aria-label="captured" aria-valuenow="{at}"><i '
+            'class="{kind}"'
+            ' style="width:{at}%"></i></div>',
+            at=f"{100 * share:.0f}" if share is not None else "100",
+            kind="" if share is not None else "unknown",
+        )
+
+    def _numbers(self, found: Found) -> Markup:
+        so_far = "" if self.show.watch.ended.is_set() else " so far"
+        shown = {
+            f"samples{so_far}": count(found.done) if found.done else "–",
+            f"accuracy{so_far}": percent(found.accuracy),
+            f"wrong{so_far}": count(found.wrong) if found.done else "–",
+        }
+        numbers = joined(
+            fill('<div><b>{v}</b><span class="cap">{k}</span></div>', k=k, v=v) for k, v in shown.items()
+        )
+        return fill('<div class="numbers">{numbers}</div>', numbers=numbers)
+
+    def _worst(self, found: Found) -> Markup:
+        head = fill(
+            '<div class="h3"><span>Largest losses so far</span><span class="cap">label → '
+            "prediction</span></div>"
+        )
+        if not found.worst or found.store is None:
+            bones = joined(fill('<div class="bone square"></div>') for _ in range(16))
+            return fill('{head}<div class="worst" aria-hidden="true">{bones}</div>', head=head, bones=bones)
+        addresses, names = _addresses(found.store, found), found.store.class_names
+        tiles = joined(
+            _tile(mistake, url, names) for mistake, url in zip(found.worst, addresses, strict=True)
+        )
+        return fill('{head}<div class="worst">{tiles}</div>', head=head, tiles=tiles)
+
+
+def _addresses(store: Store, found: Found) -> list[str]:
+    """Tell where the pictures of the worst samples are."""
+    route = SOURCES.offer(store.name, store.fingerprint, store.images)
+    ids = [mistake.sample for mistake in found.worst]
+    if route is not None:
+        return [f"{route}/{sample}" for sample in ids]
+    return [data_url(image) for image in store.images(ids)]
+
+
+def _tile(mistake: Mistake, url: str, names: tuple[str, ...]) -> Markup:
+    codes = mistake.label, mistake.prediction
+    label, prediction = (plain(names[code], 12) if 0 <= code < len(names) else "?" for code in codes)
+    return fill(
+        '<figure title="loss {loss}"><img src="{url}" alt="sample {id}"><figcaption class="cap '
+        'cut">{words}</figcaption></figure>',
+        loss=decimal(mistake.loss),
+        url=url,
+        id=mistake.sample,
+        words=label if label == prediction else f"{label} → {prediction}",
+    )

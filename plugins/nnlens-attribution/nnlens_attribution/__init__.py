@@ -1,0 +1,1 @@
+"""Saliency and Grad-CAM."""

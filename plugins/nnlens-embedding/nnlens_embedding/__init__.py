@@ -1,0 +1,1 @@
+"""Projections, neighbors and their quality."""

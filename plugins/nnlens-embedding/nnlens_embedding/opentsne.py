@@ -1,0 +1,52 @@
+"""openTSNE as an engine: the reference that ours is measured against."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnlens_embedding.affinities import Affinities
+from nnlens_embedding.layout import Layout, Schedule, Watch, divergence_of
+from nnlens_embedding.rows import Float
+from nnlens_embedding.work import thread_count
+
+
+def optimize(affinities: Affinities, start: Float, schedule: Schedule, watch: Watch) -> Layout:
+    """Lay samples out with openTSNE; see `nnlens_embedding.layout.optimize` for the parameters.
+
+    References
+    ----------
+    .. [1] Poličar, Stražar, Zupan, openTSNE: a modular Python library for t-SNE, 2024, doi 10.18637/jss.v109.i03.
+    """
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PrecomputedAffinities
+    from openTSNE.tsne import OptimizationInterrupt
+
+    weights = PrecomputedAffinities(affinities.matrix.copy(), normalize=False)  # it scales them in place
+    placed = TSNEEmbedding(start.astype(np.float64), weights, n_jobs=thread_count(), random_state=0)
+    reached = [0]
+
+    def callback(before: int) -> object:
+        def call(iteration: int, divergence: float, positions: Float) -> bool:
+            reached[0] = before + iteration
+            return watch(reached[0], float(divergence), np.asarray(positions, np.float32))
+
+        return call
+
+    phases = ((schedule.early, schedule.exaggeration, 0), (schedule.iterations, 1.0, schedule.early))
+    try:
+        for iterations, exaggeration, before in phases:
+            placed.optimize(
+                iterations,
+                inplace=True,
+                propagate_exception=True,
+                exaggeration=exaggeration,
+                learning_rate=schedule.rate(len(start), exaggeration),
+                momentum=schedule.momentum,
+                callbacks=callback(before),
+                callbacks_every_iters=schedule.every,
+            )
+        reached[0] = schedule.total
+    except OptimizationInterrupt as stop:
+        placed = stop.final_embedding
+    positions = np.asarray(placed, np.float32)
+    return Layout(positions, divergence_of(affinities, positions), reached[0])

@@ -1,0 +1,47 @@
+"""Every analysis and view of the packages that come with nnlens keeps its contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nnlens.registry import ANALYSES, VIEWS, list_plugins, load
+from nnlens.testing import check_analysis, check_view
+
+QUICK: dict[str, dict[str, Any]] = {
+    "nnlens-embedding:tsne": {"iterations": 50},
+}
+"""Parameters where the defaults would only cost time."""
+
+
+def ours(group: str) -> list[str]:
+    return [info.id for info in list_plugins(group) if info.distribution.startswith("nnlens-")]
+
+
+def test_the_built_in_analyses_are_installed_and_sound():
+    broken = {info.id: info.error for info in list_plugins(load=True) if info.error}
+    assert not broken
+    names = {name.rpartition(":")[2] for name in ours(ANALYSES)}
+    assert names >= {
+        "pca",
+        "tsne",
+        "umap",
+        "neighbors",
+        "quality",
+        "loss",
+        "confusion",
+        "saliency",
+        "gradcam",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ours(ANALYSES))
+def test_analysis(name):
+    check_analysis(load(name), **QUICK.get(name, {}))
+
+
+def test_every_view_that_is_installed():
+    for name in ours(VIEWS):
+        check_view(load(name, VIEWS))

@@ -1,0 +1,59 @@
+"""A stranger's analysis in the explorer: its controls, its view; broken ones are rows in a list."""
+
+import re
+import signal
+import subprocess
+
+import pytest
+
+from nnlens.testing import tiny_store
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module")
+def page(stranger, chromium, tmp_path_factory):
+    """The explorer of the stranger's environment in a browser, on a run of its own."""
+    run = tmp_path_factory.mktemp("explored") / "run"
+    tiny_store(run)
+    command = [stranger.python, "-m", "nnlens", "explore", run, "--no-browser"]
+    served = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=stranger.folder,
+        start_new_session=True,
+    )
+    try:
+        address = served.stdout.readline().strip()
+        page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        yield page
+        page.close()
+        served.send_signal(signal.SIGINT)
+        served.communicate(timeout=60)
+    finally:
+        served.kill()
+        served.communicate()
+
+
+def test_its_controls_come_from_its_parameters_and_its_view_shows_the_result(page):
+    page.get_by_role("tab", name="Analyses").click()
+    page.get_by_role("combobox").filter(has_text="Nearest neighbors").click()
+    page.get_by_role("menuitem", name="Distance to class center").click()
+    page.get_by_text("Measure how far each sample lies").wait_for()
+    page.get_by_role("button", name="median").click()
+    page.get_by_text("Normalize").first.wait_for()
+    page.get_by_role("button", name="Compute", exact=True).last.click()
+    page.get_by_text(re.compile("median · 60 samples · 0 left out")).wait_for()
+
+
+def test_broken_ones_are_listed_with_their_error_and_the_page_lives(page):
+    page.get_by_role("tab", name="Plugins").click()
+    page.get_by_text("3 cannot be used").wait_for()
+    for words in ("the stranger's import failed", "sys.exit", "plugin api 99"):
+        page.get_by_text(re.compile(re.escape(words))).first.wait_for()
+    page.get_by_text("nnlens-template").first.wait_for()

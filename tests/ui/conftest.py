@@ -1,0 +1,133 @@
+"""A browser, a served page, and made-up runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from nnlens.testing.browser import READY
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> ModuleType:
+    """The maker of made-up runs that the benchmarks use: ``run_data`` and ``projection``."""
+    spec = importlib.util.spec_from_file_location("synthetic", ROOT / "benchmarks" / "synthetic.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Open an address and wait until the page stands; ``page.errors`` and ``page.addresses`` tell what went on."""
+    pages = []
+
+    def opened(url: str, width: int = 1440, height: int = 900) -> Any:
+        page = chromium.new_page(viewport={"width": width, "height": height})
+        pages.append(page)
+        page.errors, page.addresses = [], []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("console", lambda line: page.errors.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda request: page.addresses.append(request.url))
+        page.goto(url)
+        page.wait_for_function(READY, timeout=60_000)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Serve a function that makes a page, in a thread of this process; gives its address."""
+    import panel as pn
+    from bokeh.server.util import bind_sockets
+
+    servers = []
+
+    def served(page: Callable[[], Any], **options: Any) -> str:
+        sockets, port = bind_sockets("127.0.0.1", 0)
+        for bound in sockets:
+            bound.close()
+        server = pn.serve(
+            {"": page}, port=port, address="127.0.0.1", show=False, threaded=True, verbose=False, **options
+        )
+        servers.append(server)
+        return f"http://127.0.0.1:{port}/"
+
+    yield served
+    for server in servers:
+        server.stop()
+        server.join(10)
+    _forget_patched_documents()
+
+
+def _forget_patched_documents() -> None:
+    """Take back what a stopped server leaves in Bokeh's global list of current documents.
+
+    A loop that is stopped inside a callback never leaves ``patch_curdoc``, and every later test of this process would
+    find itself on a page that is gone.
+    """
+    from bokeh.io import doc
+
+    doc._PATCHED_CURDOCS.clear()
+
+
+@pytest.fixture(scope="module")
+def explore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Run ``nnlens explore`` with arguments in a process of its own; gives the address once it answers."""
+    from nnlens.testing import wait_until
+
+    processes = []
+
+    def started(
+        *words: object, module: str = "nnlens", arguments: Sequence[object] = (), **variables: str
+    ) -> str:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        if module == "nnlens":
+            command = ["explore", *map(str, words), "--port", port, "--no-browser"]
+        else:  # an app script takes its arguments last
+            command = [*map(str, words), "--port", port, "--args", *map(str, arguments)]
+        log = tmp_path_factory.mktemp("served") / "log.txt"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *command],
+                env=os.environ | variables,
+                stdout=output,
+                stderr=output,
+            )
+        processes.append(process)
+        url = f"http://127.0.0.1:{port}/"
+
+        def answers() -> bool:
+            assert process.poll() is None, log.read_text()
+            try:
+                urllib.request.urlopen(url, timeout=60).close()
+            except OSError:
+                return False
+            return True
+
+        wait_until(answers, 90, what="the address", interval=0.1)
+        return url
+
+    yield started
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(30)

@@ -1,0 +1,317 @@
+"""The whole page in a real browser: what is on it, keys, filter, themes, address, small windows, hostile names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+from nnlens.capturing import capture
+from nnlens.samples.base import Samples
+from nnlens.testing import tiny_model, tiny_store, wait_until
+from nnlens.testing.browser import ALL, WORDS
+from nnlens.testing.tiny_run import tiny_images
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=window.hacked=1>"
+TOOLS = f"() => {{ window.all = {ALL}; window.words = {WORDS} }}"
+
+
+class Page:
+    """A page with short names for what the tests do."""
+
+    def __init__(self, page):
+        self.page = page
+        page.evaluate(TOOLS)
+
+    def __getattr__(self, name):
+        return getattr(self.page, name)
+
+    def words(self):
+        return self.page.evaluate("words()")
+
+    def wait_for(self, *texts):
+        wait_until(
+            lambda: all(text in self.words() for text in texts), what=f"{texts} on the page", seen=self.words
+        )
+
+    def count(self, css):
+        return self.page.evaluate(f"all({css!r}).length")
+
+    def click(self, css, which=0, **options):
+        self.page.wait_for_function(f"all({css!r}).length > {which}")
+        place = "n => { const b = n.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }"
+        box = self.page.evaluate(f"({place})(all({css!r})[{which}])")
+        self.page.mouse.click(box[0] + box[2] / 2, box[1] + box[3] / 2, **options)
+
+    def press(self, key):
+        self.page.keyboard.press(key)
+
+    def filter(self, text):
+        self.press("/")
+        self.press("Control+a")
+        self.page.keyboard.type(text)
+        self.press("Enter")
+        self.press("Escape")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return tiny_store(tmp_path_factory.mktemp("runs") / "tiny", 60)
+
+
+@pytest.fixture(scope="module")
+def url(run, explore):
+    return explore(run.path)
+
+
+@pytest.fixture
+def page(url, open_page):
+    made = Page(open_page(url))
+    made.wait_for("Worst of all", "in view")
+    yield made
+    assert not [error for error in made.errors if "WebGL" not in error]
+    hosts = {urlsplit(address).netloc for address in made.addresses if address.startswith("http")}
+    assert hosts == {urlsplit(url).netloc}, "a request left the server's own address"
+
+
+def test_the_first_page_shows_what_is_true(page, run):
+    accuracy = float((run.samples["label"] == run.samples["prediction"]).mean())
+    page.wait_for(
+        "60 samples", f"{100 * accuracy:.2f} %", "relu2", "PCA of", "Confusion", "Loss", "Pool of all"
+    )
+    assert page.title() == "nnlens"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900), (1920, 1080), (2560, 1440)])
+def test_the_page_never_scrolls_and_nothing_hangs_out(page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("all('.facts').length && document.scrollingElement.scrollHeight <= innerHeight")
+    edges = "n => { const b = n.getBoundingClientRect(); return [b.left, b.right, b.top, b.height] }"
+    for css in (".facts", ".line", ".tools", ".strip", ".chips", ".banners", ".rank"):
+        boxes = page.evaluate(f"all({css!r}).map({edges})")
+        assert all(left >= -1 and right <= width + 1 for left, right, *_ in boxes), css
+    for css in (".facts", ".line", ".tools"):
+        assert page.evaluate(f"({edges})(all({css!r})[0])")[2:] == [0, 48]
+
+
+def test_keys_walk_select_and_undo(page, run):
+    losses = run.samples["loss"].values
+    worst = int(run.ids[np.argmax(losses)])
+    page.press("j")
+    page.wait_for(f"Sample {worst:,}", "Prediction")
+    page.filter("loss > 0")
+    page.wait_for("selected", "samples match")
+    page.wait_for(f"{(losses > 0).sum():,} selected")
+    page.press("Escape")
+    page.wait_for("nothing selected")
+    page.press("Control+z")
+    page.wait_for(" selected accuracy")
+    page.press("Control+Shift+Z")
+    page.wait_for("nothing selected")
+    page.press("?")
+    page.wait_for("Keys and about", "license")
+
+
+def test_a_filter_without_result_offers_one_that_has(page, run):
+    largest = float(run.samples["loss"].max())
+    page.filter("loss > 1000")
+    page.wait_for("No sample matches.", f"The largest loss is {largest:.3g}.")
+    page.click("[data-act=use]")
+    page.wait_for(" selected accuracy")
+    page.filter("loss >")
+    page.wait_for("cannot be read")
+
+
+def test_of_two_filters_in_quick_succession_the_last_one_holds(page):
+    for place in range(4):
+        page.filter(f"label == {place % 3}")
+        page.filter(f"label == 'nobody{place}'")
+        page.wait_for("No class is called", f"nobody{place}")
+
+
+def test_what_a_filter_says_is_in_sight(page):
+    page.filter("__import__('os') <b>")
+    page.wait_for_function("all('.none').length > 0")
+    box = page.evaluate(
+        "(n => { const b = n.getBoundingClientRect(); return [b.top, b.bottom] })(all('.none')[0])"
+    )
+    tabs = page.evaluate("all('.tabs')[0].getBoundingClientRect().top")
+    assert 0 < box[0] < box[1] <= tabs + 1, "the message lies under the tabs"
+
+
+def test_the_filter_comes_back_with_the_address_and_goes_with_the_selection(page, open_page):
+    page.filter("label == 1")
+    page.wait_for("20 samples match")
+    page.wait_for_function("location.search.includes('selection')")
+    other = Page(open_page(page.url))
+    other.wait_for("20 selected", "20 samples match")
+    field = "all('input[placeholder^=Filter]')[0].value"
+    other.wait_for_function(f"{field} === 'label == 1'")
+    other.press("Escape")
+    other.wait_for("nothing selected")
+    other.wait_for_function(f"{field} === ''")
+
+
+def test_a_class_that_is_not_there_hides_nothing(url, open_page):
+    page = Page(open_page(url + "?classes=77"))
+    page.wait_for("a class that this run does not have", "60 in view")
+
+
+def test_classes_are_switched_by_their_chips(page):
+    page.wait_for("60 in view")
+    page.click(".chip")
+    page.wait_for("40 in view")
+    page.wait_for_function("all('.chip')[0].getAttribute('aria-pressed') === 'false'")
+    page.click("[data-act=none]")
+    page.wait_for("0 in view")
+    page.click("[data-act=all]")
+    page.wait_for("60 in view")
+
+
+def test_a_link_shows_the_same(page, open_page):
+    page.press("j")
+    page.filter("label == 1")
+    page.click(".chip", 2)
+    page.wait_for_function("location.search.includes('classes') && location.search.includes('selection')")
+    page.click("[data-act=theme]")
+    page.wait_for_function("location.search.includes('theme=dark')")
+    other = Page(open_page(page.url))
+    other.wait_for("20 selected", "Sample ", "40 in view")
+    assert other.evaluate("getComputedStyle(all('.live')[0]).color") == page.evaluate(
+        "getComputedStyle(all('.live')[0]).color"
+    )
+    assert not [error for error in other.errors if "WebGL" not in error]
+
+
+def test_a_wrong_address_is_dropped_with_a_word(url, open_page):
+    page = Page(open_page(url + "?focus=77777&map_a=nothing&color=pink&run=../../etc"))
+    page.wait_for("Worst of all", "the color pink", "the sample 77777", "no layer nothing", "1 earlier")
+    page.click("[data-act=close]")
+    page.wait_for("There is no run", "another one is shown")
+    assert not [error for error in page.errors if "WebGL" not in error]
+
+
+def test_rows_pictures_and_the_table_take_the_focus(page):
+    page.click(".rank", 2)
+    page.wait_for("Sample ")
+    first = page.evaluate("all('.head .grow')[0].textContent")
+    page.click(".tile", 0)
+    page.wait_for_function(f"all('.head .grow')[0].textContent !== {first!r}")
+    page.page.get_by_role("tab", name="Table").click()
+    page.wait_for("Table of all", "confidence")
+    before = page.evaluate("all('.head .grow')[0].textContent")
+    page.click(".tabulator-row", 5)
+    page.wait_for_function(f"all('.head .grow')[0].textContent !== {before!r}")
+
+
+def test_every_tab_opens(page):
+    for tab, words in {
+        "Loss": "cross-entropy",
+        "Confusion": "prediction",
+        "Pool": "Pool of all",
+        "Analyses": "Compute",
+        "Jobs": "PCA",
+        "Plugins": "loaded",
+        "Overview": "Worst of all",
+    }.items():
+        page.page.get_by_role("tab", name=tab).click()
+        page.wait_for(words)
+
+
+def test_an_analysis_gets_controls_and_a_face(page):
+    page.page.get_by_role("tab", name="Analyses").click()
+    page.wait_for("Compute", "Not computed yet")
+    page.click("[data-act=compute]", page.count("[data-act=compute]") - 1)
+    page.wait_for("rank")
+
+
+def test_a_map_is_computed_on_another_layer(page):
+    page.click(".stop", 1)
+    page.wait_for(" of conv")
+
+
+def test_in_a_small_window_the_controls_come_out_of_the_edge(page):
+    page.set_viewport_size({"width": 1100, "height": 700})
+    page.wait_for_function("all('[data-act=drawer]')[0].getBoundingClientRect().width > 0")
+    page.wait_for_function("all('.chips')[0].getBoundingClientRect().right <= 0")
+    page.click("[data-act=drawer]")
+    page.wait_for_function("all('.chips')[0].getBoundingClientRect().left > 0")
+
+
+def test_everything_has_a_name_for_screen_readers(page):
+    page.press("j")
+    page.wait_for("Prediction")
+    named = "n.getAttribute('aria-label') || n.textContent.trim() || n.title || n.labels?.length"
+    seen = "n.offsetParent && !n.closest('[aria-hidden=true]')"
+    unnamed = page.evaluate(
+        f"all('button, select, input, [role=tab]').filter(n => {seen} && !({named})).map(n => n.outerHTML.slice(0, 99))"
+    )
+    assert not unnamed
+    assert not page.evaluate(
+        "all('img').filter(n => !n.hasAttribute('alt')).map(n => n.outerHTML.slice(0, 120))"
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- hostile names
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory, explore):
+    folder = tmp_path_factory.mktemp("hostile")
+    images, labels = tiny_images(60, 3)
+    names = [HOSTILE, "\u202e" + HOSTILE + "x" * 10_000, ""]
+    model = tiny_model()
+    model._steps = {HOSTILE if name == "fc1" else name: step for name, step in model._steps.items()}
+    renamed = {"fc1": HOSTILE}
+    model.layers = tuple(
+        replace(
+            layer,
+            name=renamed.get(layer.name, layer.name),
+            inputs=tuple(renamed.get(i, i) for i in layer.inputs),
+        )
+        for layer in model.layers
+    )
+    capture(model, Samples(images, labels, class_names=names), folder / HOSTILE, keep="all")
+    site = folder / "site"
+    info = site / "evil-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: evil\nVersion: 1.0 {HOSTILE}\n")
+    (info / "entry_points.txt").write_text(
+        "[nnlens.analyses]\nevil = evil_plugin:Evil\nbroken = evil_plugin:Gone\n"
+    )
+    (site / "evil_plugin.py").write_text(
+        "import param, xarray as xr\nfrom nnlens import Analysis\n"
+        f"H = {HOSTILE!r}\n"
+        "class Evil(Analysis):\n"
+        f"    '''{HOSTILE} does it.'''\n"
+        "    title = H\n    requires = {'loss': ('sample',)}\n    provides = {'odd': ('class_',)}\n"
+        "    choice = param.Selector(default=H, objects=[H, 'b', 'c', 'd'], label=H, doc=H)\n"
+        "    def compute(self, data, context):\n"
+        "        return xr.Dataset({'odd': ('class_', [1., 2., 3.], {'long_name': H})}, attrs={'caption': H})\n"
+        f"raise_name = None\n"
+        f"def __getattr__(name):\n    raise AttributeError({HOSTILE!r})\n"
+    )
+    return explore(folder / HOSTILE, PYTHONPATH=str(site))
+
+
+def test_hostile_names_are_shown_as_text(hostile, open_page):
+    page = Page(open_page(hostile))
+    page.wait_for("Worst of all", "in view", HOSTILE)
+    page.press("j")
+    page.wait_for("Prediction")
+    page.filter("label == '<img src=x onerror=window.hacked=1>'")
+    page.wait_for("selected")
+    page.filter("label == '<img src=y onerror=window.hacked=1>'")
+    page.wait_for("No class is called")
+    for tab in ("Confusion", "Table", "Pool", "Analyses", "Plugins", "Jobs"):
+        page.page.get_by_role("tab", name=tab).click()
+        page.wait_for(tab)
+    page.page.get_by_role("tab", name="Plugins").click()
+    page.wait_for("evil", "broken", "cannot be used")
+    page.press("?")
+    page.wait_for("Keys and about")
+    assert page.evaluate("window.hacked") is None
+    assert not page.evaluate("all('img').filter(n => n.getAttribute('src') === 'x').length")
+    assert not [error for error in page.errors if "WebGL" not in error]

@@ -1,0 +1,109 @@
+"""From nothing to the explorer on one page, and the page of a bare app script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+from nnlens.capturing import capture
+from nnlens.samples import load_samples
+from nnlens.store import open_store
+from nnlens.testing import tiny_model, tiny_store, wait_until
+from nnlens.testing.browser import ALL, WORDS
+from nnlens.testing.tiny_run import tiny_images
+from nnlens.ui.serving.capture_watch import Found, look
+
+pytestmark = [pytest.mark.browser]
+APP = Path(__file__).resolve().parents[2] / "apps" / "explorer.py"
+
+
+def wait_for(page, *texts, seconds=120):
+    wait_until(
+        lambda: all(text in page.evaluate(WORDS) for text in texts), seconds, what=f"{texts} on the page"
+    )
+
+
+def real_errors(page):
+    return [error for error in page.errors if "WebGL" not in error]
+
+
+@pytest.mark.slow
+def test_a_model_and_its_samples_become_the_explorer_without_a_reload(explore, open_page, tmp_path):
+    url = explore("zoo:digits", "digits", "--split", "all", "--run", tmp_path / "run")
+    page = open_page(url)
+    page.evaluate("window.same = true")
+    wait_for(page, "1,797 samples", "accuracy", "Worst of all", "in view")
+    assert page.evaluate("window.same"), "the page was loaded again"
+    store = open_store(tmp_path / "run")
+    wrong = int((store.samples["label"] != store.samples["prediction"]).sum())
+    wait_for(page, f"{wrong} wrong", "digits × digits")
+    wait_for(page, "t-SNE of", "t-SNE of input pixels", seconds=240)
+    page.keyboard.press("j")
+    wait_for(page, "Prediction", "Attribution")
+    page.wait_for_function(f"({ALL})('.heat img').length >= 3", timeout=120_000)
+    assert not real_errors(page)
+    assert {urlsplit(address).netloc for address in page.addresses if address.startswith("http")} == {
+        urlsplit(url).netloc
+    }
+
+
+def test_a_model_that_is_none_is_said_on_the_page(explore, open_page, tmp_path):
+    broken = tmp_path / "model.pth"
+    broken.write_bytes(b"<html>404</html>")
+    page = open_page(explore(broken, "digits", "--size", "8"))
+    wait_for(page, "model.pth")
+    assert str(tmp_path) not in page.evaluate(WORDS) and "Traceback" not in page.evaluate(WORDS)
+
+
+def test_the_bare_app_script_shows_a_run_with_pictures_in_the_page(explore, open_page, tmp_path):
+    run = tiny_store(tmp_path / "tiny")
+    page = open_page(serve_app(explore, run.path) + "explorer")
+    wait_for(page, "60 samples", "Worst of all", "in view")
+    sources = page.evaluate(f"({ALL})('img').map(n => n.src.slice(0, 11))")
+    assert sources and set(sources) == {"data:image/"}
+    assert not real_errors(page)
+
+
+def serve_app(explore, *arguments):
+    return explore("serve", APP, module="panel", arguments=arguments)
+
+
+@pytest.mark.slow
+def test_an_app_script_that_cannot_show_anything_says_why(explore, open_page, tmp_path):
+    page = open_page(serve_app(explore, tmp_path / "nothing") + "explorer")
+    wait_for(page, "This run cannot be shown", "nnlens capture")
+
+
+def test_what_is_found_so_far_is_true_and_grows(tmp_path):
+    images, labels = tiny_images(600, 3)
+    seen, found = [], Found()
+
+    def progress(state):
+        nonlocal found
+        found = look(tmp_path / "run", found)
+        seen.append(found)
+
+    store = capture(tiny_model(), load_samples((images, labels)), tmp_path / "run", progress=progress)
+    last = look(tmp_path / "run", found)
+    wrong = (store.samples["label"] != store.samples["prediction"]).values
+    losses = store.samples["loss"].values
+    assert (last.done, last.total, last.wrong) == (600, 600, int(wrong.sum()))
+    assert last.accuracy == pytest.approx(1 - wrong.mean())
+    assert [mistake.sample for mistake in last.worst] == np.argsort(-losses, kind="stable")[:16].tolist()
+    assert [each.done for each in seen] == sorted(each.done for each in seen)
+    assert look(tmp_path / "run", last) is last, "nothing new, nothing read"
+
+
+@pytest.mark.parametrize(("address", "dark"), [("", True), ("?theme=light", False)])
+def test_the_theme_is_the_systems_unless_the_address_asks_for_one(tmp_path, explore, chromium, address, dark):
+    run = tiny_store(tmp_path / "run", 60).path
+    context = chromium.new_context(color_scheme="dark", viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(explore(run) + address)
+    wait_for(page, "Worst of all", "60 in view")
+    ground = "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)"
+    assert (sum(page.evaluate(ground)[:3]) < 3 * 60) is dark
+    context.close()

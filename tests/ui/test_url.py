@@ -1,0 +1,149 @@
+"""The state in the address: what is written reads back, and what a stranger writes does no harm."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnlens.state import MapState
+from nnlens.ui.core.data import RunData
+from nnlens.ui.core.session import Session
+from nnlens.ui.core.url import IDS, from_query, to_query
+from nnlens.ui.panels.filters import FilterField
+
+N = 400
+
+
+def new_session():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 5, N).astype(np.int32)
+    images = lambda ids: np.zeros((len(ids), 4, 4, 1), np.uint8)  # noqa: E731
+    data = RunData(
+        np.arange(N, dtype=np.int64) * 3,
+        label,
+        np.roll(label, 1),
+        rng.random(N).astype("f4"),
+        tuple("abcde"),
+        images,
+        name="r",
+    )
+    session = Session(None, data=data)
+    FilterField(session)
+    return session
+
+
+MAPS = st.builds(
+    MapState,
+    st.sampled_from(["fc1", "@input", "a.b#0", "<img src=x>"]),
+    st.sampled_from(["dist:one", "two"]),
+    st.dictionaries(
+        st.sampled_from(["p", "q"]), st.one_of(st.integers(), st.text(max_size=5), st.none()), max_size=2
+    ),
+    st.none(),
+    st.one_of(st.none(), st.just((-1.5, 0.0, 2.0, 3.25))),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    MAPS,
+    MAPS,
+    st.sampled_from([None, 0, 9]),
+    st.sampled_from([None, [], [1, 3]]),
+    st.sampled_from(["label", "loss"]),
+)
+def test_what_is_written_reads_back(map_a, map_b, focus, visible, color):
+    one, other = new_session(), new_session()
+    one.state.param.update(map_a=map_a, map_b=map_b, focus=focus, visible=visible, color_by=color)
+    from_query(other, "?" + to_query(one))
+    assert (other.state.map_a, other.state.map_b) == (map_a, map_b)
+    assert (other.state.focus, other.state.visible, other.state.color_by) == (focus, visible, color)
+    assert not other.messages
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        {"kind": "filter", "text": "loss > 0.5 and label == 'c'"},
+        {"kind": "range", "variable": "loss", "low": 0.1, "high": 0.3},
+        {"kind": "class", "variable": "label", "class": 2},
+        {"kind": "cell", "label": [1], "prediction": [2, 3]},
+    ],
+    ids=lambda origin: origin["kind"],
+)
+def test_a_selection_is_made_again_from_its_origin(origin):
+    one, other = new_session(), new_session()
+    one.state.select(one.replay(origin), origin)
+    one.state.select(np.arange(N) < 50, {"kind": "range", "variable": "id", "low": 0, "high": 147}, "add")
+    assert len(one.state.selection) > 50
+    from_query(other, to_query(one))
+    assert other.state.selection == one.state.selection
+
+
+def test_few_ids_are_written_and_many_are_not():
+    one, other = new_session(), new_session()
+    one.state.select(one.data.ids[5:17], {"kind": "ids"})
+    from_query(other, to_query(one))
+    assert other.state.selection == one.state.selection
+    one.state.select(one.data.ids[: IDS + 1], {"kind": "ids"})
+    assert "ids" not in to_query(one) and len(to_query(one)) < 200
+
+
+def test_what_the_run_does_not_have_is_dropped_with_a_word():
+    session = new_session()
+    query = {
+        "color": "nonsense",
+        "focus": "1",
+        "classes": "1,77",
+        "ids": "0,1,3",
+        "selection": '{"kind":"evil"}',
+    }
+    from_query(session, urlencode(query))
+    assert session.state.color_by == "label" and session.state.focus is None
+    assert session.state.visible == [1] and session.state.selection.samples.tolist() == [0, 3]
+    assert len(session.messages) == 5 and all("left out" in message.text for message in session.messages)
+
+
+HOSTILE = [
+    "selection=" + "[" * 5000,
+    "selection=" + json.dumps({"kind": "combined", "first": {"kind": "filter"}}),
+    "selection=" + json.dumps({"kind": "range", "variable": "nothing", "low": "x", "high": None}),
+    "selection=" + json.dumps({"kind": "cell"}),
+    "selection=" + json.dumps({"kind": "lasso", "projection": "x", "corners": "no"}),
+    "selection=" + json.dumps({"kind": "filter", "text": "__import__('os')"}),
+    "selection=null&focus=9e99&classes=-1,%00,&map_a_with=[1]&map_a=x&map_a_view=nan,0,inf,1",
+    "focus=" + "9" * 5000,
+    "&".join(f"a{i}=1" for i in range(99)),
+    "map_a=../../etc/passwd&map_a_by=<script>",
+    "ids=" + ",".join(["9" * 30] * 500),
+]
+
+
+@pytest.mark.parametrize("query", HOSTILE, ids=lambda query: query[:30])
+def test_hostile_addresses_leave_the_page_standing(query):
+    session = new_session()
+    from_query(session, query)
+    assert session.state.mask is None and session.state.focus is None
+    assert not any("Traceback" in message.text for message in session.messages)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["map_a", "map_a_with", "map_a_view", "focus", "classes", "ids", "selection", "color"]
+        ),
+        st.text(max_size=30),
+    )
+)
+def test_any_address_is_read_or_dropped(fields):
+    session = new_session()
+    from_query(session, urlencode(fields))
+    assert session.state.map_a.extent is None or len(session.state.map_a.extent) == 4
+    assert replace(session.state.map_a)
