@@ -133,11 +133,14 @@ def test_a_selection_waits_for_its_projection(session, synthetic):
     assert session.state.mask.any() and not session.state.pending
 
 
-def test_pictures_come_from_the_route_or_in_the_address(session):
+def test_pictures_come_from_the_route_or_in_the_address(session, monkeypatch):
     ids = session.data.ids[:2].tolist()
     assert session.image_urls(ids)[1] == session.image_url(ids[1])
     assert session.image_url(ids[0]).startswith("data:image/png;base64,")
     session.image_route = "image/run"
+    assert session.image_url(ids[0]).startswith("data:image/png;base64,"), "small ones need no second request"
+    monkeypatch.setattr("nnlens.ui.core.session.INLINE", 0)
+    assert session.image_url(ids[0]) == f"image/run/{ids[0]}"
     assert session.image_urls(ids) == [f"image/run/{i}" for i in ids]
     assert session.image_urls([]) == []
 

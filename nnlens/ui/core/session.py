@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 Level = Literal["info", "warning", "error"]
+INLINE = 4096
+"""Bytes of pixels up to which a single picture comes with the message that shows it."""
 KEPT_MESSAGES = 50
 
 
@@ -163,8 +165,11 @@ class Session(param.Parameterized):
             guarded()
 
     def image_url(self, sample: int) -> str:
-        """Tell where a sample's picture is: an address of our server, or the picture itself where it has no routes."""
-        if self.image_route is not None:
+        """Tell where a sample's picture is: an address of our server, or the picture itself.
+
+        The latter where there are no routes, and where a picture is so small that asking for it costs more.
+        """
+        if self.image_route is not None and self.data.once("bytes of a picture", _picture_bytes) > INLINE:
             return f"{self.image_route}/{int(sample)}"
         return data_url(self.data.images([int(sample)])[0])
 
@@ -218,3 +223,8 @@ class Session(param.Parameterized):
         """Resolve a cell of the confusion matrix; a side that is a list takes all of its classes."""
         sides = (np.isin(self.data.column(side), origin[side]) for side in ("label", "prediction"))
         return next(sides) & next(sides)
+
+
+def _picture_bytes(data: RunData) -> int:
+    """Tell how large the run's pictures are: they are stored in one size."""
+    return int(data.images([int(data.ids[0])]).nbytes) if len(data) else 0

@@ -29,6 +29,9 @@ def bare(figure: Plot) -> None:
     figure.update(outline_line_color=None, min_border=0)
     # no level of detail: it paints again half a second after every zoom
     figure.update(lod_threshold=None, lod_interval=0, lod_timeout=0)
+    # maps hold pictures and at most some thousands of glyphs: nothing that WebGL draws faster, and without a GPU it
+    # draws in software and copies every plot at each paint
+    figure.output_backend = "canvas"
     figure.toolbar.logo = None
 
 
