@@ -83,8 +83,10 @@ class Program:
             args, kwargs = step.arguments.fill_in(
                 {symbol: values[slot] for symbol, slot in step.inputs.items()}
             )
-            if trainable:
-                kwargs = {"training": False} | kwargs
+            if (
+                trainable
+            ):  # also what was built to train: random flips say so by themselves, and Keras overrules it
+                kwargs = {**kwargs, "training": False}
             run = self._run_softmax if step is self._softmax else _run
             for slot, value in zip(step.outputs, run(step, args, kwargs, values), strict=True):
                 values[slot] = value

@@ -53,7 +53,7 @@ class TensorFlowBackend:
             return [_float(values[slot]) for slot in slots] + pooled
 
         key = ("forward", tuple(slots), tuple(means))
-        return [_array(value) for value in self._graph(key, build)(image)]
+        return [_array(value) for value in self._graph(key, build)(tf.constant(image))]
 
     def vjp(
         self, image: Array, start: int, wrt: Sequence[int], keep: Sequence[int], seed: SeedFunction
@@ -79,7 +79,7 @@ class TensorFlowBackend:
 
         self._seed, self._error = seed, None
         try:
-            results = self._graph(("vjp", start, tuple(wrt), tuple(keep)), build)(image)
+            results = self._graph(("vjp", start, tuple(wrt), tuple(keep)), build)(tf.constant(image))
         except tf.errors.OpError:
             if self._error is not None:
                 raise self._error from None
@@ -99,7 +99,9 @@ class TensorFlowBackend:
 
     def _graph(self, key: Hashable, build: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
         if key not in self._graphs:
-            self._graphs[key] = tf.function(build, input_signature=self._signature, autograph=False)
+            graph = tf.function(build, input_signature=self._signature, autograph=False)
+            # traced here, since TensorFlow logs a warning where it traces several graphs on being called
+            self._graphs[key] = graph.get_concrete_function()
             while len(self._graphs) > KEPT:
                 self._graphs.popitem(last=False)
         self._graphs.move_to_end(key)
