@@ -52,9 +52,8 @@ class Program:
         dict of int to ndarray
             Values by slot.
         """
-        arrays = {
-            slot: np.asarray(keras.ops.convert_to_numpy(value)) for slot, value in self.run(image).items()
-        }
+        values = self.run(keras.ops.convert_to_tensor(image))
+        arrays = {slot: np.asarray(keras.ops.convert_to_numpy(value)) for slot, value in values.items()}
         output = arrays[self.output].reshape(len(image), -1)
         if self._softmax is not None and not explains(arrays[LOGITS_SLOT].astype(float), output):
             self._softmax = None

@@ -13,16 +13,13 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from nnlens.models.keras.backends import Array, SeedFunction
 from nnlens.models.keras.graph import IMAGE
 from nnlens.models.keras.program import Program
 
 KEPT = 16
 """Graphs that are kept; the one not used for longest goes."""
-
-Array = NDArray[np.float32]
-SeedFunction = Callable[[list[Array]], Array]
 
 
 class TensorFlowBackend:
