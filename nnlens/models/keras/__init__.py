@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from nnlens.models.keras import backends
 from nnlens.models.keras.quiet import quiet
 
 with quiet():
+    backends.choose()
     import keras
-    import tensorflow as tf
 
-    tf.zeros(1)  # the first operation logs, too
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.zeros(1)  # the first operation logs, too
 
 from nnlens.errors import ModelError
 
-if keras.backend.backend() != "tensorflow":
+if keras.backend.backend() not in backends.KNOWN:
     raise ModelError(
-        f"Keras runs on {keras.backend.backend()} here; nnlens runs its networks on TensorFlow.",
-        "Unset KERAS_BACKEND, or set it to tensorflow.",
+        f"Keras runs on {keras.backend.backend()} here; nnlens runs its networks on TensorFlow or torch.",
+        f"Unset {backends.VARIABLE}, or set it to one of these.",
     )
 
 from nnlens.models.keras.files import open_file, wrap

@@ -1,19 +1,28 @@
-"""Architectures as plain data: JSON beside the weights, or in an HDF5 file of Keras 2 that Keras 3 no longer opens."""
+"""Architectures as plain data: JSON beside the weights, or the configuration that a file of a whole network holds."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
+from keras.src.backend import StatelessScope
 from keras.src.legacy.saving.saving_utils import model_from_config
 
 from nnlens.errors import ModelError
 from nnlens.models.architecture import first_line
+from nnlens.models.keras.old_configuration import is_old, modern
 
-CODE = frozenset({"Lambda", "TFOpLambda", "SlicingOpLambda"})
-"""Layers that carry code."""
+CODE = frozenset({"Lambda", "__lambda__"})
+"""What carries code."""
+OPERATIONS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
+"""Layers by which tf.keras kept operations of TensorFlow in a graph."""
+WIDTHS = ("units", "filters", "input_dim", "output_dim")
+"""Settings that need at least as many weights as they say."""
+SMALLEST = 0.5
+"""Bytes of the smallest weight."""
 
 
 def read_json(place: str) -> Any:
@@ -33,63 +42,97 @@ def read_json(place: str) -> Any:
         raise ModelError(
             f"{place} is no JSON: {first_line(error)}", "Give the file that Keras wrote."
         ) from error
-    return from_config(config, path.name)
+    version = config.get("keras_version", "") if isinstance(config, dict) else ""
+    return from_config(config, path.name, str(version))
 
 
-def is_old_sequence(config: Any) -> bool:
-    """Whether a configuration is a Sequential network of Keras 2, which names its input in the first layer."""
-    if not isinstance(config, dict) or config.get("class_name") != "Sequential":
-        return False
-    layers = _layers(config)
-    return bool(layers) and "batch_input_shape" in layers[0].get("config", {})
-
-
-def from_config(config: Any, name: str) -> Any:
+def from_config(config: Any, name: str, version: str = "") -> Any:
     """Build a network from its configuration; layers with code in them are refused.
+
+    Parameters
+    ----------
+    config : dict
+    name : str
+        Of the file, for messages.
+    version : str
+        Of the Keras that wrote it, as far as that is known.
 
     Raises
     ------
     ModelError
         If Keras cannot build it.
     """
-    if carries_code(config):
-        raise ModelError(
-            f"{name} carries code in its layers, which is not run.", "Build it without Lambda layers."
-        )
+    check_code(config, name)
     try:
-        if isinstance(config, dict) and "module" in config:
-            return keras.saving.deserialize_keras_object(config, safe_mode=True)
-        return model_from_config(modern(config))  # as Keras 2 wrote it, without modules
+        if is_old(config, version):
+            return model_from_config(modern(config, name))
+        if "module" not in config:  # in an HDF5 file of Keras 3
+            return model_from_config(json.loads(json.dumps(config)))  # it takes things out of what it gets
+        return keras.saving.deserialize_keras_object(config, safe_mode=True)
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(
             f"Keras cannot build {name}: {first_line(error)}", "Give the code of the network."
         ) from error
 
 
-def carries_code(config: Any) -> bool:
-    """Whether a layer with code stands anywhere in a configuration."""
-    if isinstance(config, list):
-        return any(map(carries_code, config))
+def check_code(config: Any, name: str) -> None:
+    """Refuse layers with code in them, and those that stand for operations which Keras no longer has.
+
+    Raises
+    ------
+    ModelError
+        Naming what it is.
+    """
+    classes = set(_classes(config))
+    if classes & CODE:
+        raise ModelError(
+            f"{name} carries code in its layers, which is not run.", "Build it without Lambda layers."
+        )
+    if found := sorted(classes & OPERATIONS):
+        raise ModelError(
+            f"{name} holds operations of TensorFlow as layers ({', '.join(found)}), which Keras 3 cannot build.",
+            "Give the code of the network: architecture='file.py:callable' (--architecture on the command line).",
+        )
+
+
+def check_size(config: Any, name: str, version: str, size: int) -> None:
+    """Refuse a network that has far more weights than its file: a few bytes could ask for all memory.
+
+    Nothing of it is allocated here: Keras works the shapes out alone.
+
+    Raises
+    ------
+    ModelError
+        If so, or if Keras cannot build it.
+    """
+    widest = _widest(config)
+    if widest * SMALLEST > size:
+        raise ModelError(
+            f"{name} asks for a layer of {widest:,}, but holds no weights for it.", "Do not open it."
+        )
+    with StatelessScope(initialize_variables=False):
+        count = from_config(config, name, version).count_params()
+    if count * SMALLEST > size:
+        raise ModelError(
+            f"{name} asks for {count:,} weights, but has {size:,} bytes for them.", "Do not open it."
+        )
+
+
+def _classes(config: Any) -> Iterator[str]:
     if isinstance(config, dict):
-        return config.get("class_name") in CODE or any(map(carries_code, config.values()))
-    return False
+        yield str(config.get("class_name"))
+    inner = config.values() if isinstance(config, dict) else config if isinstance(config, list) else ()
+    for each in inner:
+        yield from _classes(each)
 
 
-def modern(config: Any) -> Any:
-    """Return a configuration as Keras 3 wants it: a Sequential begins with its input."""
-    if not is_old_sequence(config):
-        return config
-    first, *others = _layers(config)
-    settings = dict(first["config"])
-    shape = settings.pop("batch_input_shape")
-    own = config["config"] if isinstance(config["config"], dict) else {}
-    entry = {"class_name": "InputLayer", "config": {"batch_shape": shape, "name": "input"}}
-    layers = [entry, {**first, "config": settings}, *map(modern, others)]
-    return {"class_name": "Sequential", "config": {"name": own.get("name", "sequential"), "layers": layers}}
-
-
-def _layers(config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the layers of a Sequential; before Keras 2.2.3 its configuration was the list itself."""
-    inner = config.get("config")
-    layers = inner.get("layers", []) if isinstance(inner, dict) else inner
-    return [layer for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+def _widest(config: Any) -> int:
+    """Return the largest number of units or filters in a nested configuration."""
+    if isinstance(config, list):
+        return max(map(_widest, config), default=0)
+    if not isinstance(config, dict):
+        return 0
+    own = [value for key, value in config.items() if key in WIDTHS and isinstance(value, int)]
+    return max([*own, *map(_widest, config.values())], default=0)

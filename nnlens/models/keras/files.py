@@ -17,9 +17,11 @@ import keras
 from nnlens.errors import ModelError
 from nnlens.models.architecture import Architecture, build, find_architecture, first_line
 from nnlens.models.base import ModelReference
-from nnlens.models.keras.configuration import from_config, is_old_sequence, read_json
+from nnlens.models.keras.configuration import check_code, check_size, from_config, read_json
 from nnlens.models.keras.graph import functional
 from nnlens.models.keras.model import KerasModel
+from nnlens.models.keras.old_configuration import is_old
+from nnlens.models.keras.old_weights import fill_old, is_filled_by_layer
 from nnlens.models.preprocess import Order, Preprocess
 from nnlens.models.sniff import AGAIN, Kind
 
@@ -28,10 +30,8 @@ WEIGHTS = ".weights.h5"
 SCALING = frozenset({"Rescaling", "Normalization"})
 SCALED_NOTE = "The network scales its values itself, so it gets them from 0 to 255."
 ASSUMED_NOTE = "Nothing tells how images become inputs: values are scaled to 0–1."
-WIDTHS = ("units", "filters", "input_dim", "output_dim")
-"""Settings that need at least as many weights as they say."""
-HALF = 2
-"""Bytes of the smallest weight."""
+MEMBERS = {"config": "config.json", "metadata": "metadata.json", "weights": "model.weights.h5"}
+"""Of a `.keras` archive."""
 
 
 def open_file(
@@ -51,10 +51,13 @@ def open_file(
     ModelError
         If something is missing, damaged or does not fit.
     """
-    config = _checked_config(path, kind)
-    found = _architecture(architecture, config, path.name)
-    with _named(path, kind, weights_only=config is None) as named:
-        model = _load(named, path.name) if found is None else _fill(build(found), named, path.name)
+    config, version = _checked_config(path, kind, whole=architecture is None)
+    found = _architecture(architecture, config, version, path.name)
+    if found is None:
+        with _named(path, SUFFIXES[kind]) as named:
+            model = _load(named, path.name)
+    else:
+        model = _fill(build(found), path, kind)
     used = preprocess or (None if found is None else found.preprocess)
     notes: tuple[str, ...] = ()
     if used is None:
@@ -65,7 +68,9 @@ def open_file(
     return KerasModel(model, used, path.stem, reference, notes)
 
 
-def _architecture(given: str | Callable[[], Any] | None, config: Any, name: str) -> Architecture | None:
+def _architecture(
+    given: str | Callable[[], Any] | None, config: Any, version: str, name: str
+) -> Architecture | None:
     """Return what builds the network that the weights go into; None where Keras opens the file as it is."""
     if isinstance(given, str) and given.endswith(".json"):
         return Architecture(partial(read_json, given), given, None)
@@ -76,7 +81,9 @@ def _architecture(given: str | Callable[[], Any] | None, config: Any, name: str)
             f"{name} holds weights alone; Keras also needs the architecture.",
             "Give architecture='file.py:callable' or a JSON that Keras wrote (--architecture on the command line).",
         )
-    return Architecture(partial(from_config, config, name), None, None) if is_old_sequence(config) else None
+    if not is_old(config, version):
+        return None
+    return Architecture(partial(from_config, config, name, version), None, None)
 
 
 def wrap(model: Any, preprocess: Preprocess | None) -> KerasModel:
@@ -108,7 +115,8 @@ def default_preprocess(model: Any, name: str) -> tuple[Preprocess, tuple[str, ..
         shape = (*shape[1:], shape[0])
     if len(shape) != 3 or None in shape or shape[2] not in (1, 3):
         raise ModelError(
-            f"The input of {name} does not tell the size of images.", "Give preprocess=Preprocess(size, …)."
+            f"The input of {name} does not tell the size of images.",
+            "Give preprocess=Preprocess(size, …) (--size on the command line).",
         )
     order: Order = "grey" if shape[2] == 1 else "RGB"
     if any(type(operation).__name__ in SCALING for operation in graph.operations):
@@ -136,28 +144,40 @@ def _refusal(name: str, error: Exception) -> ModelError:
     )
 
 
-def _fill(model: Any, named: Path, name: str) -> Any:
+def _fill(model: Any, path: Path, kind: Kind) -> Any:
+    """Put the weights of a file into a network."""
     if functional(model) is None:
         raise ModelError(
             f"The architecture returns {type(model).__name__}, not a graph of Keras layers.",
             "Return the network.",
         )
     try:
-        model.load_weights(named)
+        if kind == "keras":
+            _fill_from_archive(model, path)
+        elif is_filled_by_layer(path):
+            with h5py.File(path) as file:
+                fill_old(model, file, path.name)
+        else:
+            with _named(path, WEIGHTS) as named:
+                model.load_weights(named)
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(
-            f"The weights of {name} do not fit the architecture: {first_line(error)}",
+            f"The weights of {path.name} do not fit the architecture: {first_line(error)}",
             "Is it the right architecture?",
         ) from error
     return model
 
 
+def _fill_from_archive(model: Any, path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+        model.load_weights(archive.extract(MEMBERS["weights"], folder))
+
+
 @contextmanager
-def _named(path: Path, kind: Kind, weights_only: bool) -> Iterator[Path]:
+def _named(path: Path, suffix: str) -> Iterator[Path]:
     """Give a file the ending by which Keras tells what it is, where it has another."""
-    suffix = SUFFIXES[kind]
-    if weights_only and not _is_old(path):
-        suffix = WEIGHTS
     if path.name.endswith(suffix):
         yield path
         return
@@ -167,52 +187,33 @@ def _named(path: Path, kind: Kind, weights_only: bool) -> Iterator[Path]:
         yield link
 
 
-def _is_old(path: Path) -> bool:
-    """Whether a file of weights is as Keras 2 wrote it."""
-    with h5py.File(path) as file:
-        return "layer_names" in file.attrs
-
-
-def _checked_config(path: Path, kind: Kind) -> Any:
-    """Return the configuration of the network in a file; None where it holds weights alone.
+def _checked_config(path: Path, kind: Kind, whole: bool) -> tuple[Any, str]:
+    """Return the configuration of the network in a file, None where it holds weights alone, and Keras' version.
 
     Raises
     ------
     ModelError
-        If it asks for more units than it has weights for: a few bytes could ask for all memory.
+        If it carries code, or asks for more weights than it has.
     """
-    config = _keras_config(path) if kind == "keras" else _h5_config(path)
-    width = _widest(config)
-    if width * HALF > path.stat().st_size:
-        raise ModelError(
-            f"{path.name} asks for a layer of {width:,}, but holds no weights for it.", "Do not open it."
-        )
-    return config
-
-
-def _keras_config(path: Path) -> Any:
     try:
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+        config, version = _keras_config(path) if kind == "keras" else _h5_config(path)
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path.name} is cut off or damaged.", AGAIN) from error
+    if config is not None and whole:
+        check_code(config, path.name)
+        check_size(config, path.name, version, path.stat().st_size)
+    return config, version
 
 
-def _h5_config(path: Path) -> Any:
-    """Return the architecture in an HDF5 file, or None where it holds weights alone."""
-    try:
-        with h5py.File(path) as file:
-            text = file.attrs.get("model_config")
-            return None if text is None else json.loads(text)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ModelError(f"{path.name} is cut off or damaged.", AGAIN) from error
+def _keras_config(path: Path) -> tuple[Any, str]:
+    with zipfile.ZipFile(path) as archive:
+        metadata = json.loads(archive.read(MEMBERS["metadata"]))
+        version = metadata.get("keras_version", "") if isinstance(metadata, dict) else ""
+        return json.loads(archive.read(MEMBERS["config"])), str(version)
 
 
-def _widest(config: Any) -> int:
-    """Return the largest number of units or filters in a nested configuration."""
-    if isinstance(config, list):
-        return max(map(_widest, config), default=0)
-    if not isinstance(config, dict):
-        return 0
-    own = [value for key, value in config.items() if key in WIDTHS and isinstance(value, int)]
-    return max([*own, *map(_widest, config.values())], default=0)
+def _h5_config(path: Path) -> tuple[Any, str]:
+    with h5py.File(path) as file:
+        text, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
+        version = version.decode("utf-8", "replace") if isinstance(version, bytes) else str(version)
+        return (None if text is None else json.loads(text)), version

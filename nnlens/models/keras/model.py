@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,9 +23,9 @@ from nnlens.models.checks import (
     no_gradient,
     positions_of,
 )
+from nnlens.models.keras import backends
 from nnlens.models.keras.graph import IMAGE, hidden_layer, layer_infos
 from nnlens.models.keras.program import LOGITS_SLOT, Program
-from nnlens.models.keras.tf_backend import TensorFlowBackend
 from nnlens.models.preprocess import Preprocess
 from nnlens.rules import PLAIN, check_rule
 from nnlens.schema import INPUT, LOGITS
@@ -79,7 +80,7 @@ class KerasModel:
         self.has_logits = self._program.exact
         self.notes = (*notes, *self._own_notes())
         self._positions = positions_of(self.layers)
-        self._backend = TensorFlowBackend(self._program, arrays[IMAGE].shape[1:])
+        self._backend = backends.make(keras.backend.backend(), self._program, arrays[IMAGE].shape[1:])
 
     def __repr__(self) -> str:
         return f"<KerasModel {self.name}: {len(self.layers)} layers, {self.class_count} classes>"

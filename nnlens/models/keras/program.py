@@ -52,9 +52,8 @@ class Program:
         dict of int to ndarray
             Values by slot.
         """
-        arrays = {
-            slot: np.asarray(keras.ops.convert_to_numpy(value)) for slot, value in self.run(image).items()
-        }
+        values = self.run(keras.ops.convert_to_tensor(image))
+        arrays = {slot: np.asarray(keras.ops.convert_to_numpy(value)) for slot, value in values.items()}
         output = arrays[self.output].reshape(len(image), -1)
         if self._softmax is not None and not explains(arrays[LOGITS_SLOT].astype(float), output):
             self._softmax = None
@@ -83,8 +82,10 @@ class Program:
             args, kwargs = step.arguments.fill_in(
                 {symbol: values[slot] for symbol, slot in step.inputs.items()}
             )
-            if trainable:
-                kwargs = {"training": False} | kwargs
+            if (
+                trainable
+            ):  # also what was built to train: random flips say so by themselves, and Keras overrules it
+                kwargs = {**kwargs, "training": False}
             run = self._run_softmax if step is self._softmax else _run
             for slot, value in zip(step.outputs, run(step, args, kwargs, values), strict=True):
                 values[slot] = value

@@ -13,16 +13,13 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from nnlens.models.keras.backends import Array, SeedFunction
 from nnlens.models.keras.graph import IMAGE
 from nnlens.models.keras.program import Program
 
 KEPT = 16
 """Graphs that are kept; the one not used for longest goes."""
-
-Array = NDArray[np.float32]
-SeedFunction = Callable[[list[Array]], Array]
 
 
 class TensorFlowBackend:
@@ -53,7 +50,7 @@ class TensorFlowBackend:
             return [_float(values[slot]) for slot in slots] + pooled
 
         key = ("forward", tuple(slots), tuple(means))
-        return [_array(value) for value in self._graph(key, build)(image)]
+        return [_array(value) for value in self._graph(key, build)(tf.constant(image))]
 
     def vjp(
         self, image: Array, start: int, wrt: Sequence[int], keep: Sequence[int], seed: SeedFunction
@@ -79,7 +76,7 @@ class TensorFlowBackend:
 
         self._seed, self._error = seed, None
         try:
-            results = self._graph(("vjp", start, tuple(wrt), tuple(keep)), build)(image)
+            results = self._graph(("vjp", start, tuple(wrt), tuple(keep)), build)(tf.constant(image))
         except tf.errors.OpError:
             if self._error is not None:
                 raise self._error from None
@@ -99,7 +96,9 @@ class TensorFlowBackend:
 
     def _graph(self, key: Hashable, build: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
         if key not in self._graphs:
-            self._graphs[key] = tf.function(build, input_signature=self._signature, autograph=False)
+            graph = tf.function(build, input_signature=self._signature, autograph=False)
+            # traced here, since TensorFlow logs a warning where it traces several graphs on being called
+            self._graphs[key] = graph.get_concrete_function()
             while len(self._graphs) > KEPT:
                 self._graphs.popitem(last=False)
         self._graphs.move_to_end(key)

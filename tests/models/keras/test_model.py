@@ -225,12 +225,15 @@ def test_what_the_start_does_not_depend_on_is_named(build, preprocess, inputs):
         model.vjp(inputs, np.ones((4, 5), np.float32), wrt=("end",))
 
 
-def test_only_so_many_graphs_are_kept(build, preprocess, inputs, monkeypatch):
+def test_only_so_many_graphs_are_kept_and_none_is_logged(build, preprocess, inputs, monkeypatch, caplog):
     monkeypatch.setattr("nnlens.models.keras.tf_backend.KEPT", 2)
     model = load_model(build("plain"), preprocess=preprocess)
     for name in ("conv", "pool", "flatten", "dense", "conv"):
         model.activations(inputs, [name])
     assert len(model._backend._graphs) == 2
+    for count in range(1, 6):
+        model.activations(inputs, ["conv", "pool", "flatten", "dropout", "dense"][:count])
+    assert not caplog.records
 
 
 def snapshot(network):
@@ -297,11 +300,16 @@ def test_probabilities_whose_logits_cannot_be_seen(preprocess, inputs):
     assert model.vjp(inputs, np.ones((4, 5), np.float32)).gradients["@input"].shape == inputs.shape
 
 
-def test_dropout_that_was_told_to_train_does_so(preprocess, inputs):
+def test_nothing_is_random_where_keras_predicts_without_chance(preprocess, inputs):
+    """Augmentation is part of many networks and trains unless told otherwise; so does what was called so."""
     x = keras.Input((9, 9, 3))
-    y = layers.Dropout(0.5, seed=1)(layers.Flatten()(x), training=True)
-    model = load_model(keras.Model(x, layers.Dense(5)(y)), preprocess=preprocess)
-    assert not np.array_equal(model.predict(inputs), model.predict(inputs))
+    y = layers.RandomRotation(0.5)(layers.RandomFlip(name="flip")(x))
+    y = layers.Dropout(0.5, seed=1)(layers.Flatten()(layers.GaussianNoise(1.0)(y)), training=True)
+    network = keras.Model(x, layers.Dense(5)(y))
+    model = load_model(network, preprocess=preprocess)
+    expected = network.predict(last(inputs), verbose=0)
+    np.testing.assert_allclose(model.predict(inputs), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(model.activations(inputs, ["flip"])["flip"], inputs)
 
 
 def test_grey_networks_may_have_no_channel():

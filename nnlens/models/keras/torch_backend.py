@@ -1,0 +1,73 @@
+"""Running a `Program` on torch, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+
+from nnlens.models.keras.backends import Array, SeedFunction
+from nnlens.models.keras.graph import IMAGE
+from nnlens.models.keras.program import Program
+
+
+class TorchBackend:
+    """Runs a program with arrays in and out, laid out as Keras has them; see `nnlens.models.keras.backends.Backend`.
+
+    Parameters
+    ----------
+    program : Program
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def forward(
+        self, image: Array, slots: Sequence[int], means: Sequence[int], space: tuple[int, int]
+    ) -> list[Array]:
+        """Return the values of slots, then the means over the axes of space of others."""
+        with torch.no_grad():
+            values = self._program.run(_tensor(image))
+            pooled = [keras.ops.mean(_float(values[slot]), axis=space) for slot in means]
+            return [_array(value) for value in [*(values[slot] for slot in slots), *pooled]]
+
+    def vjp(
+        self, image: Array, start: int, wrt: Sequence[int], keep: Sequence[int], seed: SeedFunction
+    ) -> tuple[list[Array], list[Array | None]]:
+        """Return the values of `keep` and the gradients at `wrt`, None where none arrives."""
+        with torch.inference_mode(False), torch.enable_grad():
+            tensor = _tensor(image).requires_grad_(IMAGE in wrt)
+            values = self._program.run(tensor, lambda slot, value: _watch(value) if slot in wrt else None)
+            kept = [_array(values[slot]) for slot in keep]
+            target = values[start]
+            gradient = _tensor(seed(kept)).reshape(target.shape).to(target)
+            # where a layer gives back what it got, two slots hold one tensor, which may be asked for once
+            ends = {id(values[slot]): values[slot] for slot in wrt if values[slot].requires_grad}
+            found: dict[int, Any] = {}
+            if ends and target.requires_grad:
+                gradients = torch.autograd.grad([target], [*ends.values()], [gradient], allow_unused=True)
+                found = dict(zip(ends, gradients, strict=True))
+        arrived = [found.get(id(values[slot])) for slot in wrt]
+        return kept, [None if one is None else _array(one) for one in arrived]
+
+
+def _watch(value: Any) -> None:
+    """Let gradients come to a value before which nothing takes any."""
+    if value.is_floating_point() and not value.requires_grad:
+        value.requires_grad_(True)
+
+
+def _tensor(array: Array) -> Any:
+    """Return a tensor of its own on the device that Keras uses."""
+    return keras.ops.convert_to_tensor(np.array(array, np.float32))
+
+
+def _float(value: Any) -> Any:
+    return keras.ops.cast(value, "float32")
+
+
+def _array(value: Any) -> Array:
+    return np.asarray(keras.ops.convert_to_numpy(_float(value)))
