@@ -147,14 +147,10 @@ class Samples:
         SamplesError
             If `count` is not positive, or the seed is negative or without a count.
         """
-        if seed is not None and (count is None or seed < 0):
-            told = "needs a limit" if count is None else f"cannot be {seed}"
-            raise SamplesError(f"A seed {told}.", "Give a limit, and a seed of 0 or more.")
+        check_limit(count, seed)
         if count is None:
             return self
-        if count < 1:
-            raise SamplesError(f"A limit of {count} samples leaves nothing.", "Give 1 or more.")
-        part = slice(count) if seed is None or count >= len(self) else _drawn(len(self), count, seed)
+        part = slice(count) if seed is None or count >= len(self) else drawn(len(self), count, seed)
         taken = {"limit": count} if seed is None else {"limit": count, "seed": seed}
         reference = None if self.reference is None else self.reference | taken
         return self._with(part, self.labels[part], self.class_names, self.class_codes, reference)
@@ -198,7 +194,22 @@ class Samples:
         )
 
 
-def _drawn(total: int, count: int, seed: int) -> Integers:
+def check_limit(count: int | None, seed: int | None) -> None:
+    """Refuse a limit and a seed that `Samples.take` cannot take.
+
+    Raises
+    ------
+    SamplesError
+        If `count` is not positive, or the seed is negative or without a count.
+    """
+    if seed is not None and (count is None or seed < 0):
+        told = "needs a limit" if count is None else f"cannot be {seed}"
+        raise SamplesError(f"A seed {told}.", "Give a limit, and a seed of 0 or more.")
+    if count is not None and count < 1:
+        raise SamplesError(f"A limit of {count} samples leaves nothing.", "Give 1 or more.")
+
+
+def drawn(total: int, count: int, seed: int) -> Integers:
     """Draw positions without repetition, in ascending order."""
     return np.sort(np.random.default_rng(seed).choice(total, count, replace=False))
 
