@@ -37,6 +37,7 @@ def load_samples(
     limit: int | None = None,
     seed: int | None = None,
     *,
+    download: bool = False,
     progress: Progress | None = None,
 ) -> Samples:
     """Open a data set.
@@ -44,8 +45,9 @@ def load_samples(
     Parameters
     ----------
     source : str, path, array or data set object
-        The name of a data set (``"digits"``, ``"mnist"``, ``"fashion-mnist"``, ``"cifar10"``, ``"cifar100"``); a folder
-        of pictures with a folder for each class, of idx files, or of CIFAR, binary or Python; a .npz file with images,
+        The name of a data set (``"digits"``, ``"mnist"``, ``"fashion-mnist"``, ``"cifar10"``, ``"cifar100"``,
+        ``"imagenette"``, ``"imagewoof"``); a folder of pictures with a folder for each class, of idx files, or of
+        CIFAR, binary or Python; a .npz file with images,
         and labels if any, or a .npy file of images; a CSV, TSV or Parquet table with the paths of pictures in a column
         ``path``, their labels if any in ``label``, and their splits if any in ``split``; uint8 images
         (sample, y, x[, channel]), alone or as a pair with their labels; or an object of another library: a Hugging Face
@@ -59,8 +61,12 @@ def load_samples(
         Take this many samples only. Ids do not change by it.
     seed : int, optional
         Draw those of the limit at random, the same for the same seed; the first ones when left out.
+    download : bool
+        Fetch a data set that has a name and is nowhere here, into the folder that ``NNLENS_DATA`` names or the user's
+        cache.
     progress : callable, optional
-        Is called as ``progress(done, total, message)`` several times a second while a data set object is read.
+        Is called as ``progress(done, total, message)`` several times a second while a data set is downloaded or a data
+        set object is read.
 
     Returns
     -------
@@ -80,6 +86,10 @@ def load_samples(
         return load_samples(part_of(source, split), split, limit, seed, progress=progress)
     if isinstance(source, str | os.PathLike):
         name = os.fspath(source)
+        if download:
+            from nnlens.samples.downloads import ensure
+
+            ensure(name, split, progress)
         samples = READERS[name](split) if name in READERS else _read_path(name, split)
         samples.reference = {"source": name, "split": split, "limit": None}
     elif is_live(source):
