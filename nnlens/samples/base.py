@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nnlens.errors import SamplesError
+from nnlens.samples.card import Card, make_card, spans
 from nnlens.samples.pixels import ArrayPixels, Images, Pixels, Positions
+from nnlens.samples.progress import Progress
 from nnlens.samples.synsets import imagenet
 from nnlens.schema import UNLABELLED
 
@@ -131,6 +133,27 @@ class Samples:
             digest.update(np.ascontiguousarray(array).data)
         digest.update("\0".join(self.class_names).encode())
         return digest.hexdigest()
+
+    def card(self, progress: Progress | None = None) -> Card:
+        """Go through all images once, and tell how many there are of each class, how large and how bright.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Is called as ``progress(done, total, message)`` several times a second.
+        """
+        whole = (self._whole(span) for span in spans(len(self), self.image_shape))
+        return make_card(
+            self.name, self.labels, self.splits, self.class_names, self.channels, whole, self.broken, progress
+        )
+
+    def _whole(self, span: slice) -> Images:
+        """Return the images of a slice without those that are damaged."""
+        images = self.images(span)
+        lost = self.lost(span)
+        if not lost.any():
+            return images
+        return [image for image, gone in zip(images, lost, strict=True) if not gone]
 
     def take(self, count: int | None, seed: int | None = None) -> Samples:
         """Return some of the samples, in their order and with the ids they have here.
