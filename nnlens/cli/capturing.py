@@ -37,6 +37,7 @@ def capture(
     keep: options.Keep = None,
     budget: options.Budget = "2GB",
     split: options.Split = "train",
+    download: options.Download = False,
     limit: options.Limit = None,
     seed: options.Seed = None,
     batch_size: Annotated[
@@ -57,6 +58,7 @@ def capture(
     network = nnlens.load_model(model, architecture=architecture, preprocess=preprocess)
     for note in network.notes:
         say(note)
+    options.fetch_samples(samples, split, download)
     data = nnlens.load_samples(samples, split=split, limit=limit, seed=seed)
     kept: dict[str, Any] = {
         "layers": values.names(layers),

@@ -29,6 +29,7 @@ def doctor(
     std: options.Std = None,
     order: options.Order = None,
     split: options.Split = "train",
+    download: options.Download = False,
     samples_tried: Annotated[
         int,
         typer.Option(metavar="COUNT", min=1, help="Labelled samples to try, spread over the whole data set."),
@@ -47,6 +48,7 @@ def doctor(
     network = _open(model, architecture, preprocess, order)
     for note in network.notes:
         say(note)
+    options.fetch_samples(samples, split, download)
     data = nnlens.load_samples(samples, split=split)
     with progress() as report:
         diagnosis = diagnose(network, data, samples_tried, report)

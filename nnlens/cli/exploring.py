@@ -63,6 +63,7 @@ def explore(
     keep: options.Keep = None,
     budget: options.Budget = "2GB",
     split: options.Split = "train",
+    download: options.Download = False,
     limit: options.Limit = None,
     seed: options.Seed = None,
     plugin: options.Plugin = None,
@@ -84,6 +85,7 @@ def explore(
     preprocess = options.read_preprocess(network, architecture, size, fit, resample, scale, mean, std, order)
     if len(words) == 2:
         _refuse_missing(*words)
+        options.fetch_samples(words[1], split, download)
         kept = {"layers": values.names(layers), "keep": options.layers_to_keep(keep), "budget": budget}
         begun = beginning.begin(
             words[0],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nnlens.cli import values
+from nnlens.cli.console import progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,8 @@ SamplesArgument = Annotated[
     str,
     typer.Argument(
         metavar="SAMPLES",
-        help="Data set by name (digits, mnist, fashion-mnist, cifar10, cifar100), a folder of pictures or of its files,"
-        " a .npz or .npy file, or a CSV or Parquet table of paths and labels.",
+        help="Data set by name (digits, mnist, fashion-mnist, cifar10, cifar100, imagenette, imagewoof), a folder of"
+        " pictures or of its files, a .npz or .npy file, or a CSV or Parquet table of paths and labels.",
     ),
 ]
 Architecture = Annotated[
@@ -33,6 +34,13 @@ Architecture = Annotated[
     typer.Option(
         metavar="FILE.PY:CALLABLE",
         help="What builds a torch network: file.py:callable or package.module:callable.",
+    ),
+]
+Download = Annotated[
+    bool,
+    typer.Option(
+        "--download",
+        help="Fetch a data set that is known by name and not here, into NNLENS_DATA or the user's cache.",
     ),
 ]
 Split = Annotated[str, typer.Option(metavar="NAME", help="The part of the data set: train or test.")]
@@ -142,6 +150,15 @@ def read_preprocess(
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def fetch_samples(samples: str, split: str, download: bool) -> None:
+    """Fetch a data set that is not here, if that was asked for, and show how far it is."""
+    if download:
+        from nnlens.samples.downloads import ensure
+
+        with progress() as report:
+            ensure(samples, split, report)
 
 
 def layers_to_keep(texts: list[str] | None) -> Sequence[str] | str | None:

@@ -14,23 +14,50 @@ from nnlens.errors import StoreDamagedError
 if TYPE_CHECKING:
     from nnlens.store import Store
 
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|SAMPLES", help="Folder of a run; or a data set: its name, or a folder or file of images."
+    ),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it for a program to read.")]
 
 
-def info(run: Run, as_json: AsJson = False) -> None:
-    """Tell what a run holds: samples, layers, accuracy and results."""
+def info(
+    run: What,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One part of a data set; all if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a run holds: samples, layers, accuracy and results; or what a data set holds.
+
+    The data card counts the samples of each split and class, and gives sizes, mean and deviation of the images.
+    """
+    from nnlens.cli import cards
+
+    if cards.is_data_set(run):
+        cards.show_data_set(run, split, as_json)
+    else:
+        _show_run(run, as_json)
+
+
+def _show_run(run: str, as_json: bool) -> None:
     import nnlens
     from nnlens.capturing.plan import size_text
+    from nnlens.cli import cards
 
     store = nnlens.open_store(run)
-    facts = facts_of(store)
+    card = cards.card_of_run(store)
+    facts = facts_of(store) | {"card": card.facts()}
     if as_json:
         show_json(facts)
         return
     show(f"{store.name}: {_state(store)}")
     if facts["accuracy"] is not None:
         show(f"accuracy {facts['accuracy']:.4f}, {len(store.class_names)} classes")
+    cards.show_card(card)
     show("")
     show_table(
         [

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nnlens.errors import SamplesError
+from nnlens.samples.card import Card, make_card, spans
 from nnlens.samples.pixels import ArrayPixels, Images, Pixels, Positions
+from nnlens.samples.progress import Progress
 from nnlens.samples.synsets import imagenet
 from nnlens.schema import UNLABELLED
 
@@ -132,6 +134,27 @@ class Samples:
         digest.update("\0".join(self.class_names).encode())
         return digest.hexdigest()
 
+    def card(self, progress: Progress | None = None) -> Card:
+        """Go through all images once, and tell how many there are of each class, how large and how bright.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Is called as ``progress(done, total, message)`` several times a second.
+        """
+        whole = (self._whole(span) for span in spans(len(self), self.image_shape))
+        return make_card(
+            self.name, self.labels, self.splits, self.class_names, self.channels, whole, self.broken, progress
+        )
+
+    def _whole(self, span: slice) -> Images:
+        """Return the images of a slice without those that are damaged."""
+        images = self.images(span)
+        lost = self.lost(span)
+        if not lost.any():
+            return images
+        return [image for image, gone in zip(images, lost, strict=True) if not gone]
+
     def take(self, count: int | None, seed: int | None = None) -> Samples:
         """Return some of the samples, in their order and with the ids they have here.
 
@@ -147,14 +170,10 @@ class Samples:
         SamplesError
             If `count` is not positive, or the seed is negative or without a count.
         """
-        if seed is not None and (count is None or seed < 0):
-            told = "needs a limit" if count is None else f"cannot be {seed}"
-            raise SamplesError(f"A seed {told}.", "Give a limit, and a seed of 0 or more.")
+        check_limit(count, seed)
         if count is None:
             return self
-        if count < 1:
-            raise SamplesError(f"A limit of {count} samples leaves nothing.", "Give 1 or more.")
-        part = slice(count) if seed is None or count >= len(self) else _drawn(len(self), count, seed)
+        part = slice(count) if seed is None or count >= len(self) else drawn(len(self), count, seed)
         taken = {"limit": count} if seed is None else {"limit": count, "seed": seed}
         reference = None if self.reference is None else self.reference | taken
         return self._with(part, self.labels[part], self.class_names, self.class_codes, reference)
@@ -198,7 +217,22 @@ class Samples:
         )
 
 
-def _drawn(total: int, count: int, seed: int) -> Integers:
+def check_limit(count: int | None, seed: int | None) -> None:
+    """Refuse a limit and a seed that `Samples.take` cannot take.
+
+    Raises
+    ------
+    SamplesError
+        If `count` is not positive, or the seed is negative or without a count.
+    """
+    if seed is not None and (count is None or seed < 0):
+        told = "needs a limit" if count is None else f"cannot be {seed}"
+        raise SamplesError(f"A seed {told}.", "Give a limit, and a seed of 0 or more.")
+    if count is not None and count < 1:
+        raise SamplesError(f"A limit of {count} samples leaves nothing.", "Give 1 or more.")
+
+
+def drawn(total: int, count: int, seed: int) -> Integers:
     """Draw positions without repetition, in ascending order."""
     return np.sort(np.random.default_rng(seed).choice(total, count, replace=False))
 

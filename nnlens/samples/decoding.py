@@ -94,7 +94,7 @@ def decode(path: Path, channels: int) -> NDArray[np.uint8]:
             if picture.width * picture.height > LARGEST:
                 raise SamplesError(f"has {picture.width * picture.height / 1e6:,.0f} megapixels")
             upright = ImageOps.exif_transpose(picture)
-            pixels = np.asarray(_eight_bits(upright).convert("L" if channels == 1 else "RGB"))
+            pixels = np.asarray(eight_bits(upright).convert("L" if channels == 1 else "RGB"))
     except UnidentifiedImageError as error:
         raise SamplesError(_what_instead(path)) from error
     except FAILURES as error:
@@ -126,7 +126,7 @@ def unwarned() -> Iterator[None]:
         yield
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def eight_bits(picture: Image.Image) -> Image.Image:
     """Scale deep grey to eight bits: Pillow's own conversion cuts off at 255."""
     if picture.mode in DEEP:
         return Image.fromarray((np.asarray(picture).clip(0, 65_535).astype(np.uint16) >> 8).astype(np.uint8))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 
 class Cache:
-    """Decoded pictures by file, as many as fit; the oldest go first.
+    """Decoded pictures by file, or by place, as many as fit; the oldest go first.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ class Cache:
     def __init__(self, limit: int = CACHE) -> None:
         self.limit = limit
         self.bytes = 0
-        self._kept: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, NDArray[np.uint8]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, name: str) -> NDArray[np.uint8] | None:
+    def get(self, name: Hashable) -> NDArray[np.uint8] | None:
         """Return a picture if it is kept."""
         with self._lock:
             found = self._kept.get(name)
@@ -52,7 +52,7 @@ class Cache:
                 self._kept.move_to_end(name)
             return found
 
-    def put(self, name: str, picture: NDArray[np.uint8]) -> None:
+    def put(self, name: Hashable, picture: NDArray[np.uint8]) -> None:
         """Keep a picture."""
         with self._lock:
             before = self._kept.pop(name, None)

@@ -53,16 +53,30 @@ def read_folder(folder: Path, split: str, name: str) -> Samples:
     return read_pictures(folder, paths, labels, classes, ids=range(len(paths)), split=split, name=name)
 
 
-def _split_folder(folder: Path, split: str, name: str) -> Path:
-    """Find the folder of a split; the folder itself where it is not divided."""
-    parts = [each.name for each in _folders(folder) if each.name.lower() in ALL_SPLITS]
-    if not parts:
-        return folder
+def find_split(folder: Path, split: str) -> Path | None:
+    """Return the folder of a split below a folder, or None."""
+    here = parts(folder) if folder.is_dir() else []
     for wanted in SPLIT_FOLDERS.get(split, (split,)):
-        for part in parts:
+        for part in here:
             if part.lower() == wanted:
                 return folder / part
-    raise SamplesError(f"{name} has no split {split!r}.", f"Its splits are {', '.join(sorted(parts))}.")
+    return None
+
+
+def parts(folder: Path) -> list[str]:
+    """Return the names of the folders of splits."""
+    return [each.name for each in _folders(folder) if each.name.lower() in ALL_SPLITS]
+
+
+def _split_folder(folder: Path, split: str, name: str) -> Path:
+    """Find the folder of a split; the folder itself where it is not divided."""
+    here = parts(folder)
+    if not here:
+        return folder
+    found = find_split(folder, split)
+    if found is not None:
+        return found
+    raise SamplesError(f"{name} has no split {split!r}.", f"Its splits are {', '.join(sorted(here))}.")
 
 
 def _first_folder(path: str) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nnlens.errors import SamplesError
 from nnlens.samples import cifar, folder, idx, npy, npz, table
 from nnlens.samples.base import Samples
 from nnlens.samples.digits import read_digits
+from nnlens.samples.live import is_live, part_of, read_live
 from nnlens.samples.named import SETS, read_named
+from nnlens.samples.progress import Progress
 
 READERS: dict[str, Callable[[str], Samples]] = {
     "digits": read_digits,
@@ -31,25 +30,30 @@ FILES: dict[bytes, Callable[[Path, str, str], Samples]] = {
 }
 """Kinds of files by what they begin with."""
 
-Arrays = NDArray[np.uint8] | tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]
-
 
 def load_samples(
-    source: str | os.PathLike[str] | Arrays,
+    source: Any,
     split: str = "train",
     limit: int | None = None,
     seed: int | None = None,
+    *,
+    download: bool = False,
+    progress: Progress | None = None,
 ) -> Samples:
     """Open a data set.
 
     Parameters
     ----------
-    source : str, path or array
-        The name of a data set (``"digits"``, ``"mnist"``, ``"fashion-mnist"``, ``"cifar10"``, ``"cifar100"``); a folder
-        of pictures with a folder for each class, of idx files, or of CIFAR, binary or Python; a .npz file with images,
+    source : str, path, array or data set object
+        The name of a data set (``"digits"``, ``"mnist"``, ``"fashion-mnist"``, ``"cifar10"``, ``"cifar100"``,
+        ``"imagenette"``, ``"imagewoof"``); a folder of pictures with a folder for each class, of idx files, or of
+        CIFAR, binary or Python; a .npz file with images,
         and labels if any, or a .npy file of images; a CSV, TSV or Parquet table with the paths of pictures in a column
-        ``path``, their labels if any in ``label``, and their splits if any in ``split``; or uint8 images
-        (sample, y, x[, channel]), alone or as a pair with their labels.
+        ``path``, their labels if any in ``label``, and their splits if any in ``split``; uint8 images
+        (sample, y, x[, channel]), alone or as a pair with their labels; or an object of another library: a Hugging Face
+        `Dataset` or `DatasetDict`, a torch `Dataset` or `DataLoader`, a `tf.data.Dataset`, a Keras `PyDataset`, or any
+        other that gives images, or pairs with labels, by place or one after another, alone or in batches; where it
+        does not know its length, as a pair with the number of samples.
     split : str
         ``"train"`` or ``"test"``; ``"digits"`` also has ``"all"``, a .npz file those that its arrays are named after
         (``x_train``, ``val_images``). For arrays and files without splits it is only what to call them.
@@ -57,6 +61,12 @@ def load_samples(
         Take this many samples only. Ids do not change by it.
     seed : int, optional
         Draw those of the limit at random, the same for the same seed; the first ones when left out.
+    download : bool
+        Fetch a data set that has a name and is nowhere here, into the folder that ``NNLENS_DATA`` names or the user's
+        cache.
+    progress : callable, optional
+        Is called as ``progress(done, total, message)`` several times a second while a data set is downloaded or a data
+        set object is read.
 
     Returns
     -------
@@ -72,10 +82,18 @@ def load_samples(
     >>> load_samples("digits", split="test")
     <Samples digits test: 359 of 8×8×1, 10 classes>
     """
+    if isinstance(source, Mapping):
+        return load_samples(part_of(source, split), split, limit, seed, progress=progress)
     if isinstance(source, str | os.PathLike):
         name = os.fspath(source)
+        if download:
+            from nnlens.samples.downloads import ensure
+
+            ensure(name, split, progress)
         samples = READERS[name](split) if name in READERS else _read_path(name, split)
         samples.reference = {"source": name, "split": split, "limit": None}
+    elif is_live(source):
+        samples = read_live(source, split, limit, seed, progress)
     else:
         images, labels = source if isinstance(source, tuple) else (source, None)
         samples = Samples(images, labels, split=split)

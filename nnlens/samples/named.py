@@ -1,17 +1,19 @@
-"""Data sets known by name: MNIST and Fashion-MNIST in idx files, CIFAR-10 and CIFAR-100 in either form."""
+"""Data sets known by name: MNIST and Fashion-MNIST in idx files, CIFAR in either form, Imagenette and Imagewoof."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from nnlens.errors import SamplesError
-from nnlens.samples import cifar, idx, places
+from nnlens.samples import cifar, folder, idx, places
 from nnlens.samples.base import Samples
 from nnlens.samples.npz import read_npz
+from nnlens.samples.remote import REMOTES
 
 SPLITS = ("train", "test")
 
@@ -42,6 +44,7 @@ class NamedSet:
     get : str
         How to get it, in a sentence.
     reader : FolderReader
+    splits : tuple of str
     """
 
     folders: tuple[str, ...]
@@ -49,6 +52,33 @@ class NamedSet:
     class_names: tuple[str, ...]
     get: str
     reader: FolderReader = idx
+    splits: tuple[str, ...] = SPLITS
+
+
+class PictureFolders:
+    """Folders of pictures, divided into splits and classes."""
+
+    def has_split(self, folder_: Path, split: str) -> bool:
+        """Whether a folder holds a folder of a split."""
+        return folder.find_split(folder_, split) is not None
+
+    def read_folder(
+        self, folder_: Path, split: str, name: str, class_names: Sequence[str] | None = None
+    ) -> Samples:
+        """Read a split; classes are called as their folders are, or in words."""
+        del class_names
+        return folder.read_folder(folder_, split, name)
+
+
+def _pictures(name: str) -> NamedSet:
+    return NamedSet(
+        tuple(f"{name}{form}" for form in ("2", "2-320", "2-160", "", "-320", "-160")),
+        None,
+        (),
+        f"unpack {name}2.tgz, {name}2-320.tgz or {name}2-160.tgz in a folder and set {places.VARIABLE} to it.",
+        PictureFolders(),
+        ("train", "val", "test"),
+    )
 
 
 SETS = {
@@ -56,7 +86,7 @@ SETS = {
         ("mnist", "MNIST/raw", "MNIST"),
         "mnist.npz",
         tuple("0123456789"),
-        f"Put its four idx files into a folder mnist and set {places.VARIABLE} to the folder above.",
+        f"put its four idx files into a folder mnist and set {places.VARIABLE} to the folder above.",
     ),
     "fashion-mnist": NamedSet(
         ("fashion-mnist", "FashionMNIST/raw", "FashionMNIST"),
@@ -73,7 +103,7 @@ SETS = {
             "Bag",
             "Ankle boot",
         ),
-        "Install Debian's package dataset-fashion-mnist, or put its four idx files into a folder fashion-mnist and set"
+        "install Debian's package dataset-fashion-mnist, or put its four idx files into a folder fashion-mnist and set"
         f" {places.VARIABLE} to the folder above.",
     ),
     "cifar10": NamedSet(
@@ -85,16 +115,18 @@ SETS = {
         ),
         None,
         cifar.TEN.class_names,
-        f"Unpack cifar-10-binary.tar.gz or cifar-10-python.tar.gz in a folder and set {places.VARIABLE} to it.",
+        f"unpack cifar-10-binary.tar.gz or cifar-10-python.tar.gz in a folder and set {places.VARIABLE} to it.",
         cifar.TEN,
     ),
     "cifar100": NamedSet(
         ("cifar-100-binary", "cifar-100-python", "cifar-100-python-target/cifar-100-python", "cifar100"),
         None,
         cifar.HUNDRED.class_names,
-        f"Unpack cifar-100-binary.tar.gz or cifar-100-python.tar.gz in a folder and set {places.VARIABLE} to it.",
+        f"unpack cifar-100-binary.tar.gz or cifar-100-python.tar.gz in a folder and set {places.VARIABLE} to it.",
         cifar.HUNDRED,
     ),
+    "imagenette": _pictures("imagenette"),
+    "imagewoof": _pictures("imagewoof"),
 }
 
 
@@ -106,14 +138,37 @@ def read_named(name: str, split: str) -> Samples:
     SamplesError
         If no place has it; the message says where it looked and how to get it.
     """
-    if split not in SPLITS:
-        raise SamplesError(f"{name} has no split {split!r}.", f"Its splits are {' and '.join(SPLITS)}.")
+    found = find_named(name, split)
+    if found is None:
+        size = REMOTES[name].size / 1e6
+        raise SamplesError(
+            places.in_words(name),
+            f"Add --download (download=True) to fetch it ({size:,.0f} MB), or {SETS[name].get}",
+        )
+    return found()
+
+
+def find_named(name: str, split: str) -> Callable[[], Samples] | None:
+    """Find a split of a data set in the first place that has it, and return what reads it.
+
+    Raises
+    ------
+    SamplesError
+        If it has no such split.
+    """
     known = SETS[name]
+    if split not in known.splits:
+        raise SamplesError(
+            f"{name} has no split {split!r}.",
+            f"Its splits are {', '.join(known.splits[:-1])} and {known.splits[-1]}.",
+        )
     for root in places.roots():
         with suppress(PermissionError):  # a folder that may not be looked into holds nothing for us
-            for folder in known.folders:
-                if known.reader.has_split(root / folder, split):
-                    return known.reader.read_folder(root / folder, split, name, known.class_names)
+            for each in known.folders:
+                if known.reader.has_split(root / each, split):
+                    return partial(
+                        known.reader.read_folder, root / each, split, name, known.class_names or None
+                    )
             if known.keras_file is not None and (root / known.keras_file).is_file():
-                return read_npz(root / known.keras_file, split, name, known.class_names)
-    raise SamplesError(places.in_words(name), known.get)
+                return partial(read_npz, root / known.keras_file, split, name, known.class_names)
+    return None

@@ -94,6 +94,22 @@ def read_npz(path: Path, split: str, name: str, class_names: Sequence[str] | Non
     return Samples(images, labels, class_names=names, split=split, name=name)
 
 
+def splits(path: Path) -> list[str]:
+    """Return the splits that a file is divided into; none where it is not.
+
+    Raises
+    ------
+    SamplesError
+        If it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+    except READ_ERRORS as error:
+        raise SamplesError(f"{path.name} cannot be read: it is damaged or no .npz file.", MEND) from error
+    return [part for part in _by_split(names, IMAGES, "images") if part is not None]
+
+
 def find_keys(names: Iterable[str], split: str, what: str) -> Keys:
     """Tell which arrays are the images and the labels of a split; case does not matter.
 

@@ -54,16 +54,25 @@ def read_pictures(
         raise SamplesError(f"None of {len(paths):,} files in {name} can be opened: {first} {broken[first]}.")
     found = [header for header in headers if header is not None]
     channels = 1 if all(header.channels == 1 for header in found) else 3
-    synsets = class_names if class_names is not None and are_synsets(class_names) else None
+    shown, synsets = shown_names(class_names)
     return Samples(
         FilePixels(root, [paths[place] for place in kept], found, channels, broken=broken),
         np.asarray(labels)[kept],
         ids=np.asarray(ids)[kept],
-        class_names=class_names if synsets is None else [imagenet()[synset] for synset in synsets],
+        class_names=shown,
         class_codes=synsets,
         split=split if isinstance(split, str) else [split[place] for place in kept],
         name=name,
     )
+
+
+def shown_names(
+    class_names: Sequence[str] | None,
+) -> tuple[Sequence[str] | None, Sequence[str] | None]:
+    """Return names of classes as people read them, and synsets of ImageNet where those were the names."""
+    if class_names is None or not are_synsets(class_names):
+        return class_names, None
+    return [imagenet()[synset] for synset in class_names], class_names
 
 
 def number(classes: Sequence[str]) -> tuple[list[str], list[int]]:

@@ -89,6 +89,47 @@ class ArrayPixels:
         digest.update(np.ascontiguousarray(self._array).data)
 
 
+class ListPixels:
+    """Images of several sizes in memory.
+
+    Parameters
+    ----------
+    images : sequence of ndarray, dims (y, x, channel), uint8
+        Grey and RGB; where there are both, all become RGB.
+    """
+
+    def __init__(self, images: Sequence[NDArray[np.uint8]]) -> None:
+        self.channels: int = max(image.shape[2] for image in images)
+        self._images = [in_channels(image, self.channels) for image in images]
+        self.image_shape: tuple[int, int, int] | None = None
+        self.broken: dict[str, str] = {}
+        self.paths: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def read(self, positions: Positions) -> list[NDArray[np.uint8]]:
+        """Return images by position."""
+        return [self._images[place] for place in np.atleast_1d(np.arange(len(self))[positions])]
+
+    def part(self, part: Positions) -> ListPixels:
+        """Return some of them, without a copy."""
+        found = ListPixels(self.read(part))
+        found.channels = self.channels
+        return found
+
+    def update(self, digest: _Hash) -> None:
+        """Add all pixels to a digest."""
+        for image in self._images:
+            digest.update(f"{image.shape}".encode())
+            digest.update(np.ascontiguousarray(image).data)
+
+
+def in_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Return an image (y, x, channel) in so many channels: grey ones become RGB."""
+    return image if image.shape[2] == channels else np.repeat(image, channels, axis=2)
+
+
 def checked_images(images: NDArray[Any]) -> NDArray[np.uint8]:
     """Return images with all four dimensions.
 

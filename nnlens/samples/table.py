@@ -77,6 +77,19 @@ def read_table(path: Path, split: str, name: str) -> Samples:
     )
 
 
+def splits(path: Path) -> list[str]:
+    """Return the splits that a table names, in sorted order; none where it has no column of them.
+
+    Raises
+    ------
+    SamplesError
+        If it cannot be read.
+    """
+    table = _read(path)
+    column = _column({each.strip().lower(): each for each in table.columns}, SPLITS)
+    return [] if column is None else sorted({str(value).strip().lower() for value in table[column]} - {""})
+
+
 def _read(path: Path) -> pd.DataFrame:
     """Read a table as text, whatever it holds; nothing where a value is missing."""
     try:

@@ -129,7 +129,7 @@ def test_other_splits_are_refused(split):
 
 
 def test_an_unknown_name_lists_those_that_are_known(nowhere):
-    with pytest.raises(SamplesError, match=r"'mnits'.*digits, fashion-mnist, mnist"):
+    with pytest.raises(SamplesError, match=r"'mnits'.*digits, fashion-mnist, imagenette, imagewoof, mnist"):
         load_samples("mnits")
 
 

@@ -1,0 +1,133 @@
+"""The data card for ``nnlens info``: of a data set, or of the samples of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnlens.cli.console import progress, show, show_json, show_table
+
+if TYPE_CHECKING:
+    from nnlens.samples.card import Card
+    from nnlens.samples.pixels import Images
+    from nnlens.store import Store
+
+SHOWN = 100
+"""Classes that are listed."""
+BROKEN_SHOWN = 10
+
+
+def is_data_set(what: str) -> bool:
+    """Whether `info` is asked about a data set, and not about a run."""
+    from nnlens.samples.dividing import holds_samples
+    from nnlens.store.layout import DATA
+
+    folder = Path(what)
+    if (folder / DATA).is_dir() or (folder / "commit.json").is_file():
+        return False
+    return holds_samples(what)
+
+
+def show_data_set(source: str, split: str | None, as_json: bool) -> None:
+    """Print the cards of all splits of a data set, or of one."""
+    import nnlens
+    from nnlens.samples.dividing import splits_of
+
+    with progress("samples") as report:
+        parts = splits_of(source) if split is None else [split]
+        found = [nnlens.load_samples(source, split=part).card(report) for part in parts]
+    if as_json:
+        show_json({"name": found[0].name, "cards": [card.facts() for card in found]})
+        return
+    show(f"{found[0].name}: {', '.join(f'{n:,} {part}' for card in found for part, n in _parts(card))}")
+    for card in found:
+        if len(found) > 1:
+            show("")
+            show(f"{next(iter(card.counts))}: {card.samples:,} samples")
+        _show_images(card)
+    _show_classes(found)
+
+
+def card_of_run(store: Store) -> Card:
+    """Make the card of what is committed; of thumbnails nothing is said but their number."""
+    from nnlens.samples.card import make_card, spans
+
+    known = store.samples
+    sizes = known["image"].sizes
+    shape = (sizes["y"], sizes["x"], sizes["channel"])
+    thumbnails = bool(store.metadata.get("thumbnails"))
+
+    def images() -> Iterator[Images]:
+        for span in spans(0 if thumbnails else store.committed, shape):
+            yield known["image"][span].values
+
+    with progress("samples") as report:
+        return make_card(
+            store.metadata["samples"]["name"],
+            known["label"].values,
+            known["split"].values.astype(object),
+            store.class_names,
+            shape[2],
+            images(),
+            {},
+            report,
+        )
+
+
+def show_card(card: Card) -> None:
+    """Print a card."""
+    show(f"{card.name}: {', '.join(f'{count:,} {split}' for split, count in _parts(card))}")
+    _show_images(card)
+    _show_classes([card])
+
+
+def _parts(card: Card) -> Iterator[tuple[str, int]]:
+    """Yield the splits with their numbers of samples."""
+    for split, counts in card.counts.items():
+        yield split, sum(counts) + card.unlabelled[split]
+
+
+def _show_images(card: Card) -> None:
+    color = "grey" if card.channels == 1 else "RGB"
+    show(f"images {_sizes(card)}, {color}")
+    if card.mean:
+        show(f"pixels from 0 to 255: mean {_numbers(card.mean)}, deviation {_numbers(card.std)}")
+        mean, std = (",".join(f"{each / 255:.4f}" for each in values) for values in (card.mean, card.std))
+        show(f"for a network that was trained so: --scale 1/255 --mean {mean} --std {std}")
+    if card.broken:
+        show(f"{len(card.broken):,} cannot be read:")
+        for name, why in list(card.broken.items())[:BROKEN_SHOWN]:
+            show(f"  {name} {why}")
+
+
+def _sizes(card: Card) -> str:
+    if not card.sizes:
+        return "of several sizes or large, of which the run holds thumbnails"
+    (y, x), count = next(iter(card.sizes.items()))
+    if len(card.sizes) == 1:
+        return f"{y}×{x}"
+    areas = sorted(card.sizes, key=lambda size: size[0] * size[1])
+    ends = " to ".join("×".join(map(str, size)) for size in (areas[0], areas[-1]))
+    return f"of {len(card.sizes):,} sizes from {ends}, {count:,} of {y}×{x}"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4f}" for value in values)
+
+
+def _show_classes(cards: Sequence[Card]) -> None:
+    columns = {
+        split: (counts, card.unlabelled[split]) for card in cards for split, counts in card.counts.items()
+    }
+    names = max((card.class_names for card in cards), key=len)
+    rows: list[tuple[object, ...]] = [
+        (name, *(f"{counts[place] if place < len(counts) else 0:,}" for counts, _ in columns.values()))
+        for place, name in enumerate(names[:SHOWN])
+    ]
+    if len(names) > SHOWN:
+        rows.append((f"… {len(names) - SHOWN:,} more, all of them with --json", *("" for _ in columns)))
+    if any(missing for _, missing in columns.values()):
+        rows.append(("unlabelled", *(f"{missing:,}" for _, missing in columns.values())))
+    show("")
+    show_table(rows, ("class", *columns))
