@@ -31,7 +31,7 @@ from nnlens.store.commit import Commit, read_commit
 from nnlens.store.layout import ArrayLayout
 from nnlens.store.opening import open_store
 from nnlens.store.reader import Store
-from nnlens.store.writer import StoreWriter
+from nnlens.store.writer import StoreWriter, check_no_strangers
 
 SPARE = 1.1
 """Free space that must be there, for every byte that is to be written."""
@@ -152,11 +152,15 @@ def existing_run(folder: Path, resume: bool) -> Store | None:
     ------
     CaptureError
         If there is one that is not to be resumed.
+    StoreError
+        If the folder holds other things.
     """
     if folder.is_file():
         raise CaptureError(f"{str(folder)!r} is a file.", "Give a folder that is empty or does not exist.")
     commit = read_commit(folder) if folder.is_dir() else None
     if commit is None:
+        if folder.is_dir():
+            check_no_strangers(folder)
         return None
     if not resume:
         raise CaptureError(

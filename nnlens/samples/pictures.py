@@ -51,7 +51,10 @@ def read_pictures(
     kept = [place for place, header in enumerate(headers) if header is not None]
     if not kept:
         first = next(iter(broken))
-        raise SamplesError(f"None of {len(paths):,} files in {name} can be opened: {first} {broken[first]}.")
+        raise SamplesError(
+            f"None of {len(paths):,} files in {name} can be opened: {first} {broken[first]}.",
+            "Give pictures, such as PNG or JPEG.",
+        )
     found = [header for header in headers if header is not None]
     channels = 1 if all(header.channels == 1 for header in found) else 3
     shown, synsets = shown_names(class_names)

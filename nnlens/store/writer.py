@@ -70,6 +70,10 @@ class StoreWriter:
         try:
             with ExitStack() as undo:
                 self.folder.mkdir(parents=True, exist_ok=True)
+                if (
+                    read_commit(self.folder) is None
+                ):  # also before the lock, which is a file: that folder is not ours
+                    check_no_strangers(self.folder)
                 undo.enter_context(self._lock)
                 self._open()
                 undo.pop_all()  # all went well: the lock is held until `__exit__`
