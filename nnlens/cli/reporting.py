@@ -31,6 +31,8 @@ def info(run: Run, as_json: AsJson = False) -> None:
     show(f"{store.name}: {_state(store)}")
     if facts["accuracy"] is not None:
         show(f"accuracy {facts['accuracy']:.4f}, {len(store.class_names)} classes")
+    elif not store.has_model:
+        show(f"embeddings made elsewhere, without a network; {len(store.class_names)} classes")
     show("")
     show_table(
         [
