@@ -20,7 +20,7 @@ from nnlens.schema import UNLABELLED
 Float = NDArray[np.float32]
 UNNAMED = "embeddings"
 """What an array is called."""
-SCAN_BYTES = 32 << 20
+SCAN_BYTES = 4 << 20
 """Of a block in which all vectors are looked at once, before anything is written."""
 
 

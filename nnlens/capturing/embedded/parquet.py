@@ -43,10 +43,7 @@ class ParquetTable:
     def __init__(self, path: Path, array: str | None = None) -> None:
         self.name = path.name
         self._path = path
-        with self._reading():
-            import pyarrow.parquet as pq
-
-            file = pq.ParquetFile(path)
+        with self._opened() as file:
             self._rows = int(file.metadata.num_rows)
             schema = file.schema_arrow
             self._keys = self._pick(schema, array)
@@ -59,10 +56,7 @@ class ParquetTable:
 
     def blocks(self, start: int, size: int) -> Iterator[Block]:
         """Yield vectors; a row without one is NaN."""
-        with self._reading():
-            import pyarrow.parquet as pq
-
-            file = pq.ParquetFile(self._path)
+        with self._opened() as file:
             group, skip = 0, start
             while group < file.num_row_groups and skip >= file.metadata.row_group(group).num_rows:
                 skip -= file.metadata.row_group(group).num_rows
@@ -75,11 +69,10 @@ class ParquetTable:
         """Read another column, dims (sample,); nothing where a value is missing."""
         if name not in self.columns:
             raise no_column(self, name)
-        with self._reading():
+        with self._opened() as file:
             import pyarrow as pa
-            import pyarrow.parquet as pq
 
-            found = pq.ParquetFile(self._path).read([name]).column(name)
+            found = file.read([name]).column(name)
             if pa.types.is_dictionary(found.type):
                 found = found.cast(found.type.value_type)
             return np.asarray(found.to_numpy())
@@ -166,15 +159,17 @@ class ParquetTable:
         return values
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _opened(self) -> Iterator[Any]:
         try:
             import pyarrow as pa
+            import pyarrow.parquet as pq
         except ImportError as error:
             raise SamplesError(
                 "Reading Parquet needs pyarrow.", "pip install pyarrow, or save the embeddings as .npz."
             ) from error
         try:
-            yield
+            with pq.ParquetFile(self._path) as file:
+                yield file
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise SamplesError(
                 f"{self.name} cannot be read as Parquet.", "It may be damaged: save it again."
