@@ -9,10 +9,10 @@ The grammar of the library, in the order in which data flows::
 A *model* is a trained network with named *layers* (`load_model`); *samples* are a data set whose every image has a
 stable id (`load_samples`); a `Preprocess` says how images become inputs. `capture` runs the samples through the
 model once and fills a *store*: a folder with labels, predictions, losses and activations, opened lazily as xarray
-(`open_store`). An `Analysis` turns what the store holds into a *result*, a Dataset whose variables and dimensions
-have agreed names, kept under its key and shared. A `View` shows results that have the variables it names; a `Page` is
-a tab of its own. A `Selection` holds sample ids, never data, and links the views. A `Lens` joins all of it: scripts
-and the page use the same one::
+(`open_store`); `capture_embeddings` fills one with vectors that were made elsewhere, without a model. An `Analysis`
+turns what the store holds into a *result*, a Dataset whose variables and dimensions have agreed names, kept under its
+key and shared. A `View` shows results that have the variables it names; a `Page` is a tab of its own. A `Selection`
+holds sample ids, never data, and links the views. A `Lens` joins all of it: scripts and the page use the same one::
 
     import nnlens
 
@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nnlens.analysis import Analysis, Context, Need, Request
-    from nnlens.capturing import capture
+    from nnlens.capturing import capture, capture_embeddings
     from nnlens.lens import Lens
     from nnlens.models import load_model
     from nnlens.models.preprocess import Preprocess
@@ -57,6 +57,7 @@ __all__ = [
     "Selection",
     "View",
     "capture",
+    "capture_embeddings",
     "load_model",
     "load_samples",
     "open_store",
@@ -74,6 +75,7 @@ _HOMES = {
     "Selection": "state",
     "View": "view",
     "capture": "capturing",
+    "capture_embeddings": "capturing",
     "load_model": "models",
     "load_samples": "samples",
     "open_store": "store",

@@ -1,5 +1,6 @@
 """Capture: run a data set through a network and keep what every layer made of it."""
 
+from nnlens.capturing.embeddings import InvalidEmbeddingsWarning, capture_embeddings
 from nnlens.capturing.loop import CaptureProgress
 from nnlens.capturing.plan import CaptureEstimate, estimate_capture
 from nnlens.capturing.run import (
@@ -15,10 +16,12 @@ __all__ = [
     "BrokenFilesWarning",
     "CaptureEstimate",
     "CaptureProgress",
+    "InvalidEmbeddingsWarning",
     "InvalidLogitsWarning",
     "LabelWarning",
     "NearChanceWarning",
     "capture",
+    "capture_embeddings",
     "capture_from_references",
     "estimate_capture",
 ]

@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -110,9 +110,11 @@ def capture(
     check_inputs(model, samples)
     samples = samples.for_outputs(model.class_count)
     estimate = estimate_capture(model, samples, layers, keep, budget)
-    check_space(folder, estimate, found)
+    check_space(
+        folder, estimate.bytes, found, "Free some space, or keep less with a smaller budget or keep=[]."
+    )
     stored = stored_layers(estimate)
-    size = batch_size or (found.metadata["batch_size"] if found else choose_batch_size(model))
+    size = batch_size or (found and found.metadata.get("batch_size")) or choose_batch_size(model)
     layouts = found.layouts() if found else plan_layouts(model, samples, estimate, commit_size)
     attributes = run_attributes(model, samples, estimate, stored, size)
     with StoreWriter(folder, layouts, attributes, run_fingerprint(model, samples, stored), resume) as writer:
@@ -134,7 +136,14 @@ def plan_layouts(
     return layouts + layer_layouts(estimate, stored, shard, forms)
 
 
-def fill(writer: StoreWriter, loop: CaptureLoop, layouts: Sequence[ArrayLayout]) -> None:
+class Loop(Protocol):
+    """What makes the batches of a run."""
+
+    def run(self, commit: Commit, writer: OverlappedWriter) -> None:
+        """Go on after a commit, to the end."""
+
+
+def fill(writer: StoreWriter, loop: Loop, layouts: Sequence[ArrayLayout]) -> None:
     """Compute and write all that is not committed; whatever stops this, say how much is safe."""
     try:
         with OverlappedWriter(writer, layouts) as overlapped:
@@ -202,8 +211,8 @@ def check_inputs(model: Model, samples: Samples) -> None:
         raise CaptureError(f"The model {model.name!r} has no outputs.", "Give an image classifier.")
 
 
-def check_space(folder: Path, estimate: CaptureEstimate, found: Store | None) -> None:
-    """Refuse to begin what the disk has no room for.
+def check_space(folder: Path, size: int, found: Store | None, hint: str) -> None:
+    """Refuse to begin what the disk has no room for: so many bytes, less what a run has that is gone on with.
 
     Raises
     ------
@@ -211,13 +220,13 @@ def check_space(folder: Path, estimate: CaptureEstimate, found: Store | None) ->
         Naming what is needed and what there is.
     """
     left = 1.0 if found is None else 1 - found.committed / found.total
-    needed = SPARE * estimate.bytes * left
+    needed = SPARE * size * left
     place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(place).free
     if needed > free:
         raise CaptureError(
             f"The run needs {size_text(needed)} and the disk has {size_text(free)}.",
-            "Free some space, or keep less with a smaller budget or keep=[].",
+            hint,
         )
 
 

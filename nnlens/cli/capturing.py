@@ -73,7 +73,7 @@ def capture(
                 network, data, run, batch_size=batch_size, resume=resume, progress=_reporter(report), **kept
             )
     except KeyboardInterrupt as interrupt:
-        say(f"{interrupt} {_how_to_go_on()}".strip())
+        say(f"{interrupt} {how_to_go_on()}".strip())
         raise typer.Exit(EXIT_INTERRUPTED) from None
     _say_done(store)
 
@@ -93,7 +93,8 @@ def _reporter(report: Progress) -> Callable[[CaptureProgress], None]:
     return tell
 
 
-def _how_to_go_on() -> str:
+def how_to_go_on() -> str:
+    """Return the command that goes on with a capture that was stopped."""
     arguments = [each for each in sys.argv[1:] if each != "--resume"]
     return f"Go on with: nnlens {shlex.join([*arguments, '--resume'])}"
 

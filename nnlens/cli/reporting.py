@@ -57,6 +57,8 @@ def _show_run(run: str, as_json: bool) -> None:
     show(f"{store.name}: {_state(store)}")
     if facts["accuracy"] is not None:
         show(f"accuracy {facts['accuracy']:.4f}, {len(store.class_names)} classes")
+    elif not store.has_model:
+        show(f"embeddings made elsewhere, without a network; {len(store.class_names)} classes")
     cards.show_card(card)
     show("")
     show_table(

@@ -109,13 +109,16 @@ def _open_model_of(run: Path, analysis: str, source: str | None, architecture: s
     """
     import nnlens
     from nnlens import registry
+    from nnlens.lens.lens import check_has_model
 
-    metadata = nnlens.open_store(run).metadata
+    store = nnlens.open_store(run)
+    metadata = store.metadata
     told = str((metadata.get("model", {}).get("reference") or {}).get("source", ""))
     if source is None and told.startswith("zoo:") and registry.load(analysis).needs_model:
         source = told
     if source is None:
         return None
+    check_has_model(store)
     preprocess = nnlens.Preprocess.from_dict(metadata["preprocess"])
     return nnlens.load_model(source, architecture=architecture, preprocess=preprocess)
 

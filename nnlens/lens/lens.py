@@ -229,6 +229,7 @@ def check_model(store: Store, model: Model | object) -> Model:
     ModelError
         If its weights or its preprocessing are not those that the run was captured with.
     """
+    check_has_model(store)
     if not isinstance(model, Model):
         from nnlens.models import load_model
 
@@ -247,3 +248,17 @@ def check_model(store: Store, model: Model | object) -> Model:
             f"Open the model with preprocess={Preprocess.from_dict(expected)}.",
         )
     return model
+
+
+def check_has_model(store: Store) -> None:
+    """Refuse a model for a run that was made without one.
+
+    Raises
+    ------
+    ModelError
+        If it was.
+    """
+    if not store.has_model:
+        raise ModelError(
+            f"The run {store.name!r} was made of embeddings and has no model.", "Open it without one."
+        )

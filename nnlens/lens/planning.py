@@ -17,12 +17,21 @@ from nnlens.errors import AnalysisError
 from nnlens.lens.casting import complete
 from nnlens.lens.keys import result_key
 from nnlens.lens.plan import Kind, Plan, Source, model_facts, model_words
-from nnlens.lens.requesting import find_analysis, is_key, layer_shape
+from nnlens.lens.requesting import IMAGES, find_analysis, is_key, layer_names, layer_shape, without_model
 from nnlens.registry import Registry
 from nnlens.schema import INPUT, LOGITS, Dims
 
 if TYPE_CHECKING:
     from nnlens.store import Store
+
+
+COLUMNS = {
+    "prediction": "predictions",
+    "loss": "losses",
+    "logit": "logits",
+    "image": IMAGES,
+}
+"""What a run may lack that was made without a network, or without images."""
 
 
 class Planner:
@@ -118,8 +127,9 @@ class Planner:
         default = self._default_layer(cls)
         if default:
             return replace(request, layer=default)
-        names = ", ".join(layer.name for layer in self.store.layers)
-        raise AnalysisError(f"{_name(request)} works on a layer.", f"Give one: {names}, {INPUT} or {LOGITS}.")
+        names = layer_names(self.store)
+        listed = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        raise AnalysisError(f"{_name(request)} works on a layer.", f"Give one: {listed}.")
 
     def _default_layer(self, cls: type[Analysis]) -> str | None:
         """Return the hidden vector; for what looks into a layer by itself the last one with height and width."""
@@ -127,6 +137,8 @@ class Planner:
         if spatial and not LAYER_VARIABLES & set(cls.requires) and cls.needs_layer:
             return spatial[-1]
         hidden = model_facts(self.store).get("hidden_layer")
+        if not hidden and len(self.store.layers) == 1:
+            return self.store.layers[0].name
         return str(hidden) if hidden else None
 
     def _sources(
@@ -136,6 +148,7 @@ class Planner:
         given = {name: source for name, source in used.items() if name in cls.requires}
         needs = cls(**request.parameters).needs()
         sources = dict(given)
+        self._check_columns(cls, request, set(given) | set(needs))
         # those with a stated need first: their analysis may provide others that are required as well
         for name in sorted(set(cls.requires) - set(given), key=lambda name: (name not in needs, name)):
             if name in sources:
@@ -147,6 +160,18 @@ class Planner:
                 shared -= self._columns | LAYER_VARIABLES
                 sources.update({other: source for other in shared if other not in sources})
         return {name: sources[name] for name in cls.requires}
+
+    def _check_columns(self, cls: type[Analysis], request: Request, have: set[str]) -> None:
+        """Refuse what needs columns that only a network or images fill, naming all of them at once."""
+        missing = [
+            name
+            for name, dims in cls.requires.items()
+            if name in COLUMNS
+            and name not in have | self._columns
+            and not self.registry.providers(name, dims)
+        ]
+        if missing and not self.store.has_model:
+            raise without_model(cls, _name(request), [COLUMNS[name] for name in missing])
 
     def _used(
         self, request: Request, results: Mapping[str, xr.Dataset], above: tuple[str, ...]
@@ -250,7 +275,7 @@ class Planner:
 
     def _holds(self, layer: str) -> bool:
         if layer in (INPUT, LOGITS):
-            return True
+            return layer in self.store.edges
         return any(stored.name == layer and stored.kept for stored in self.store.layers)
 
     def _holds_pooled(self, layer: str) -> bool:

@@ -21,6 +21,7 @@ from nnlens.schema import INPUT, LOGITS
 if TYPE_CHECKING:
     from nnlens.store import Store
 
+IMAGES = "images"
 Using = str | xr.Dataset | Sequence[str | xr.Dataset]
 """Results to compute from: Datasets that a Lens returned, their keys, or names of analyses to run first."""
 
@@ -70,6 +71,8 @@ def make_request(
         )
     identity, cls = find_analysis(registry, analysis)
     name = identity.rpartition(":")[2]
+    if cls.needs_model and not store.has_model:
+        raise without_model(cls, name, ["the network"])
     _check_seed(choices.seed)
     samples = check_samples(store, choices.samples)
     if cls.scope == "sample" and samples is None:
@@ -97,17 +100,36 @@ def check_layer(store: Store, layer: str | None) -> str | None:
     AnalysisError
         If the run has no such layer; the message names those it has.
     """
-    if layer is None or layer in (INPUT, LOGITS):
+    if layer is None or layer in store.edges:
         return layer
     if not isinstance(layer, str):
         raise AnalysisError(f"layer cannot be {layer!r}.", "Give a layer's name.")
     found = layer_named([info for info in store.graph if info.capturable], layer)
     if found is not None:
         return found.name
-    names = [*(stored.name for stored in store.layers), INPUT, LOGITS]
+    names = layer_names(store)
     close = difflib.get_close_matches(layer, names, n=2, cutoff=0.5)
     guess = f"Did you mean {' or '.join(close)}? " if close else ""
     raise AnalysisError(f"The run has no layer {layer!r}.", f"{guess}It has: {', '.join(names)}.")
+
+
+def layer_names(store: Store) -> list[str]:
+    """Return what a request may name as a layer."""
+    return [*(stored.name for stored in store.layers), *store.edges]
+
+
+def without_model(cls: type[Analysis], name: str, lacking: Sequence[str]) -> AnalysisError:
+    """Return the error for an analysis of what a run without a network does not have."""
+    words = " and ".join(filter(None, [", ".join(lacking[:-1]), lacking[-1]]))
+    if words == IMAGES:
+        return AnalysisError(
+            f"{cls.title or name} needs images, and this run has none: it was made of embeddings alone.",
+            "Make it again with images=… (--images).",
+        )
+    return AnalysisError(
+        f"{cls.title or name} needs {words}, and this run has none: it was made of embeddings, without a network.",
+        "Capture the network with its data set: nnlens capture MODEL SAMPLES RUN.",
+    )
 
 
 def check_samples(store: Store, samples: Sequence[int] | NDArray[np.int64] | None) -> tuple[int, ...] | None:

@@ -165,7 +165,7 @@ class _Arrays:
     def read(self, key: str, images: bool = False) -> NDArray[Any]:
         """Read an array, which must be images if so asked."""
         info, what = self.members[key], f"{key[:40]!r} in {self._what}"
-        _check_claims(info, what)
+        check_claims(info, what)
         with self._archive.open(info) as stream:
             header: Header = read_header(stream, what)
         check_size(header, info.file_size, what)
@@ -177,7 +177,14 @@ class _Arrays:
         return array
 
 
-def _check_claims(info: zipfile.ZipInfo, what: str) -> None:
+def check_claims(info: zipfile.ZipInfo, what: str) -> None:
+    """Refuse a member that is packed as NumPy never does, or that claims absurd sizes.
+
+    Raises
+    ------
+    SamplesError
+        Naming it by `what`.
+    """
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
         raise SamplesError(f"{what} is packed or encrypted in a way that NumPy does not write.", MEND)
     if info.file_size > LARGEST:

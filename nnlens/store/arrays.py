@@ -82,9 +82,9 @@ class RunArrays:
         read, dtype = (as_objects(array.read), object) if array.dtype == STRING else (array.read, array.dtype)
         return lazy_array(read, array.layout.dims, array.shape, dtype, self.coords, name)
 
-    def pixels(self) -> xr.DataArray:
+    def pixels(self, path: str = IMAGES) -> xr.DataArray:
         """Return the images as the network's first layer would show them: from 0 to 1, channels first."""
-        images = self[IMAGES]
+        images = self[path]
         count, height, width, channels = images.shape
 
         def read(positions: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -32,6 +32,8 @@ from nnlens.store.layout import (
 from nnlens.store.results import Results
 from nnlens.store.verify import Report, verify_run
 
+EDGES = {INPUT: IMAGES, LOGITS: "samples/logit"}
+"""Where the layers lie that are none of the network's."""
 SMALL = ("label", "prediction", "loss")
 """Variables that are read at once; logits, images and texts wait until they are asked for."""
 
@@ -125,7 +127,33 @@ class Store:
                 return layer
         names = ", ".join(layer.name for layer in self.layers)
         raise StoreError(
-            f"The run {self.name!r} has no layer {name!r}.", f"It has: {names}, {INPUT}, {LOGITS}."
+            f"The run {self.name!r} has no layer {name!r}.", f"It has: {', '.join([names, *self.edges])}."
+        )
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it was captured from a network, rather than made of embeddings."""
+        return "model" in self.metadata
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """The layers that are none of the network's: pixels and logits, as far as the run has them."""
+        return tuple(edge for edge, path in EDGES.items() if path in self._arrays.paths)
+
+    def _edge(self, edge: str) -> str:
+        """Return the path of pixels or logits.
+
+        Raises
+        ------
+        StoreError
+            If the run has none.
+        """
+        if edge in self.edges:
+            return EDGES[edge]
+        word = "images" if edge == INPUT else "logits"
+        raise StoreError(
+            f"The run {self.name!r} has no {word}: it was made of embeddings, without {word}.",
+            "Make it again with images." if edge == INPUT else "Capture the network itself.",
         )
 
     def activation(self, layer: str) -> xr.DataArray:
@@ -146,9 +174,9 @@ class Store:
             If the run has no such layer or did not keep it in full.
         """
         if layer == INPUT:
-            return self._arrays.pixels()
+            return self._arrays.pixels(self._edge(INPUT))
         if layer == LOGITS:
-            return self._arrays.variable("samples/logit").rename(class_="unit").rename("activation")
+            return self._arrays.variable(self._edge(LOGITS)).rename(class_="unit").rename("activation")
         return self._arrays.variable(self._kept_path(layer))
 
     def _kept_path(self, layer: str) -> str:
@@ -226,9 +254,9 @@ class Store:
         Raises
         ------
         StoreError
-            If an id is not among the committed samples.
+            If an id is not among the committed samples, or the run has no images.
         """
-        return self._arrays[IMAGES].read(self.positions(ids))
+        return self._arrays[self._edge(INPUT)].read(self.positions(ids))
 
     def positions(self, ids: ArrayLike) -> NDArray[np.intp]:
         """Turn ids into positions in the run, dims (sample,).

@@ -76,7 +76,8 @@ class Explorer:
         self.improve = improve
         self._started = self._prefer_dark = False
         data = self.session.data
-        self.session.image_route = images.SOURCES.offer(data.name, data.key, data.images)
+        if data.pictured:
+            self.session.image_route = images.SOURCES.offer(data.name, data.key, data.images)
         self.catalog = Catalog(lens.registry)
         self.work = Work(self.session)
         self.walk = Walk(self.session)

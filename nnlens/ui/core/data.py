@@ -98,6 +98,10 @@ class RunData:
         What the run is called, and what changes when its content does.
     extras : dict of str to ndarray, dims (sample,)
         Other columns, such as results with one value a sample: they color, filter and sort.
+    scored : bool
+        Whether a network predicted the samples; else every prediction is −1 and every loss NaN, and no view shows them.
+    pictured : bool
+        Whether the run has images.
     """
 
     ids: Ids
@@ -110,6 +114,8 @@ class RunData:
     name: str = ""
     key: str = ""
     extras: dict[str, NDArray[Any]] = field(default_factory=dict)
+    scored: bool = True
+    pictured: bool = True
 
     def __post_init__(self) -> None:
         self._projections: OrderedDict[str, Projection] = OrderedDict()
@@ -125,25 +131,34 @@ class RunData:
         """Read the columns of a store; the pictures stay where they are."""
         samples = store.samples
 
-        def column(name: str, dtype: type) -> NDArray[Any]:
+        def column(name: str, dtype: type, missing: float = UNLABELLED) -> NDArray[Any]:
+            if name not in samples:
+                return np.full(store.committed, missing, dtype)
             return np.ascontiguousarray(samples[name].values, dtype=dtype)
 
         return cls(
             ids=np.ascontiguousarray(samples["sample"].values, np.int64),
             label=column("label", np.int32),
             prediction=column("prediction", np.int32),
-            loss=column("loss", np.float32),
+            loss=column("loss", np.float32, np.nan),
             class_names=tuple(store.class_names),
             images=store.images,
             logit=column("logit", np.float32) if "logit" in samples else None,
             name=store.name,
             key=f"{store.fingerprint}:{store.committed}",
+            scored="prediction" in samples,
+            pictured="image" in samples,
         )
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
         """Whether the prediction is the label, dims (sample,)."""
         return (self.label == self.prediction) & (self.label != UNLABELLED)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the run's own columns that a map can be colored by."""
+        return ("label", "prediction", "loss") if self.scored else ("label",)
 
     @cached_property
     def _order(self) -> Positions:

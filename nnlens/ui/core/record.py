@@ -36,6 +36,8 @@ class Record:
         Softmax of the logits; None where the run has no finite ones.
     margin : float
         Probability of the label less the largest other; NaN without label or probabilities.
+    scored : bool
+        Whether a network predicted it.
     """
 
     sample: int
@@ -46,11 +48,12 @@ class Record:
     rank: int
     probability: NDArray[np.float64] | None
     margin: float
+    scored: bool = True
 
     @property
     def correct(self) -> bool | None:
-        """Whether the prediction is the label; None without a label."""
-        return None if self.label == UNLABELLED else self.label == self.prediction
+        """Whether the prediction is the label; None without a label, and where no network predicted."""
+        return None if self.label == UNLABELLED or not self.scored else self.label == self.prediction
 
     @property
     def best(self) -> list[int]:
@@ -76,6 +79,7 @@ def read(session: Session, sample: int | None) -> Record | None:
         rank=int((data.loss > loss).sum()) + 1,
         probability=probability,
         margin=margin(probability, label),
+        scored=data.scored,
     )
 
 
@@ -140,6 +144,16 @@ def to_json(session: Session, record: Record, places: Mapping[str, Any]) -> str:
         "id": record.sample,
         **facts(session, record),
         "label": data.class_name(record.label) if record.label != UNLABELLED else None,
+        **(_outcome(data, record) if record.scored else {}),
+        "places": {title: [_plain(value) for value in place] for title, place in places.items()},
+        **extras,
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=1)
+
+
+def _outcome(data: RunData, record: Record) -> dict[str, Any]:
+    """Return what the network made of a sample, as plain data."""
+    return {
         "prediction": data.class_name(record.prediction) if record.prediction >= 0 else None,
         "loss": _plain(record.loss),
         "rank": record.rank,
@@ -147,10 +161,7 @@ def to_json(session: Session, record: Record, places: Mapping[str, Any]) -> str:
         "probability": {data.class_name(c): _plain(record.probability[c]) for c in record.best}
         if record.probability is not None
         else None,
-        "places": {title: [_plain(value) for value in place] for title, place in places.items()},
-        **extras,
     }
-    return json.dumps(whole, ensure_ascii=False, indent=1)
 
 
 def _plain(value: Any) -> Any:

@@ -167,14 +167,19 @@ class Session(param.Parameterized):
     def image_url(self, sample: int) -> str:
         """Tell where a sample's picture is: an address of our server, or the picture itself.
 
-        The latter where there are no routes, and where a picture is so small that asking for it costs more.
+        The latter where there are no routes, and where a picture is so small that asking for it costs more. Nothing
+        where the run has no pictures.
         """
+        if not self.data.pictured:
+            return ""
         if self.image_route is not None and self.data.once("bytes of a picture", _picture_bytes) > INLINE:
             return f"{self.image_route}/{int(sample)}"
         return data_url(self.data.images([int(sample)])[0])
 
     def image_urls(self, samples: Sequence[int]) -> list[str]:
         """Tell where the pictures of several samples are, reading them at once where they must be."""
+        if not self.data.pictured:
+            return [""] * len(samples)
         if self.image_route is not None or not len(samples):
             return [f"{self.image_route}/{int(sample)}" for sample in samples]
         return [data_url(image) for image in self.data.images([int(sample) for sample in samples])]

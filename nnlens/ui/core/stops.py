@@ -51,12 +51,14 @@ class Stop:
 
 
 def stops(store: Store) -> list[Stop]:
-    """List the layers of a run in order of execution, the pixels first."""
-    sizes = store.samples["image"].sizes
-    pixels = Stop(INPUT, "input", "image", (sizes["channel"], sizes["y"], sizes["x"]))
+    """List the layers of a run in order of execution, the pixels first where it has any."""
+    pixels = []
+    if INPUT in store.edges:
+        sizes = store.samples["image"].sizes
+        pixels = [Stop(INPUT, "input", "image", (sizes["channel"], sizes["y"], sizes["x"]))]
     held = {True: "kept in full", False: "kept as means over space"}
     found = [
         Stop(s.name, s.name, s.info.kind, tuple(s.info.shape), s.info.parameters, held[s.kept])
         for s in store.layers
     ]
-    return [pixels, *found]
+    return [*pixels, *found]

@@ -95,7 +95,7 @@ def from_query(session: Session, query: str) -> None:
         if which in found or f"{which}_by" in found:
             state.param.update(**{which: _read_map(which, found, drop)})
     if "color" in found:
-        known = {"label", "prediction", "loss", *data.extras}
+        known = {*data.variables, *data.extras}
         if found["color"] in known:
             state.color_by = found["color"]
         else:

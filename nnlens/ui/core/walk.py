@@ -35,6 +35,8 @@ class Walk:
     def wrong(self) -> Mask:
         """Which samples have a label that is not the prediction, dims (sample,)."""
         data = self.session.data
+        if not data.scored:
+            return np.zeros(len(data), bool)
         return (data.label != data.prediction) & (data.label != UNLABELLED)
 
     def worst(self, mask: Mask | None, limit: int | None = None) -> Positions:

@@ -18,6 +18,7 @@ from nnlens.ui.core.catalog import Tool
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop
 from nnlens.ui.core.work import Task, Work
+from nnlens.ui.look.absent import WHY_SHORT
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.palette import diverging, rgb
 from nnlens.ui.look.parts import picture
@@ -82,7 +83,7 @@ class Attributions:
             self.work.drop(task)
         self._tasks, self._shown = [], [None] * len(self.chosen)
         focus = self.session.state.focus
-        if self.session.data.position(focus) is not None:
+        if self.session.data.scored and self.session.data.position(focus) is not None:
             for slot, analysis in enumerate(self.chosen):
                 self._ask(slot, analysis, int(focus or 0))
         self.paint()
@@ -144,6 +145,14 @@ class Attributions:
         focus = self.session.state.focus
         if self.session.data.position(focus) is None:
             self.view.show(fill(""))
+            return
+        if not self.session.data.scored:
+            self.view.show(
+                fill(
+                    '<div class="part"><div class="h3">Attribution</div><div class="cap">{why}</div></div>',
+                    why=WHY_SHORT,
+                )
+            )
             return
         self.view.show(
             fill(

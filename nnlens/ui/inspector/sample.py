@@ -68,15 +68,19 @@ class Inspector:
     def _nothing(self) -> Markup:
         """Say how to begin, with the samples that the network finds hardest."""
         session, worst = self.session, self.walk.worst(None, FIRST_MISTAKES)
-        wrong = int(self.walk.wrong.sum())
+        scored, wrong = session.data.scored, count(self.walk.wrong.sum())
         return empty(
             "No sample in focus",
-            fill("Click a point, or press {j} for the worst one.", j=fill("<kbd>j</kbd>")),
+            fill(
+                "Click a point, or press {j} for the {which} one.",
+                j=fill("<kbd>j</kbd>"),
+                which="worst" if scored else "first",
+            ),
             action=fill(
-                '<div class="h3"><span>Largest losses</span><span class="cap">{n} wrong · label → '
-                "prediction</span></div>"
+                '<div class="h3"><span>{title}</span><span class="cap">{note}</span></div>'
                 '<div class="tiles" data-walk>{tiles}</div>',
-                n=count(wrong),
+                title="Largest losses" if scored else "First samples",
+                note=f"{wrong} wrong · label → prediction" if scored else "label",
                 tiles=tiles(session, session.data.ids[worst].tolist()),
             ),
         )
@@ -85,12 +89,12 @@ class Inspector:
         return fill(
             '{head}<div class="who">{image}<div class="grow">{verdict}{rows}</div></div>{bars}',
             head=self._head(found, passing),
-            image=picture(
-                self.session, found.sample, self.session.image_url(found.sample), classes="subject"
-            ),
+            image=picture(self.session, found.sample, self.session.image_url(found.sample), classes="subject")
+            if self.session.data.pictured
+            else "",
             verdict=self._verdict(found),
             rows=self._rows(found),
-            bars=self._bars(found),
+            bars=self._bars(found) if found.scored else "",
         )
 
     def _head(self, found: Record, passing: bool) -> Markup:
@@ -120,6 +124,10 @@ class Inspector:
         )
 
     def _verdict(self, found: Record) -> Markup:
+        if not found.scored:
+            return fill(
+                '<div class="verdict"><span>{label}</span></div>', label=class_mark(self.session, found.label)
+            )
         tags = {
             True: '<span class="tag">right</span>',
             False: '<span class="tag error">wrong</span>',
@@ -137,7 +145,9 @@ class Inspector:
         )
 
     def _rows(self, found: Record) -> Markup:
-        rows = {"loss": decimal(found.loss), "rank": f"{found.rank:,} of {len(self.session.data):,}"}
+        rows = {}
+        if found.scored:
+            rows = {"loss": decimal(found.loss), "rank": f"{found.rank:,} of {len(self.session.data):,}"}
         rows |= {"margin": share(found.margin)} if found.margin == found.margin else {}
         rows |= records.facts(self.session, found)
         return fill(

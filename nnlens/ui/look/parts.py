@@ -76,11 +76,22 @@ def class_mark(session: Session, code: int, limit: int = 24) -> Markup:
 
 
 def picture(session: Session, sample: int, url: str, *, title: str = "", classes: str = "") -> Markup:
-    """Return the picture of a sample; its label says what a screen reader should."""
+    """Return the picture of a sample; its label says what a screen reader should.
+
+    Where the run has no pictures, a square in the color of the label stands for it.
+    """
     data, position = session.data, session.data.position(sample)
     words = f"sample {sample}"
     if position is not None:
         words += f", label {data.class_name(int(data.label[position]))}"
+    if not data.pictured:
+        return fill(
+            '<i class="unseen {classes}" role="img" aria-label="{words}" title="{title}" style="--c:{color}"></i>',
+            words=words[:120],
+            title=title,
+            classes=classes,
+            color=session.colors.css(int(data.label[position or 0])),
+        )
     return fill(
         '<img src="{url}" alt="{words}" title="{title}" class="{classes}" loading="lazy" decoding="async">',
         url=url,

@@ -19,15 +19,14 @@ def tile(session: Session, sample: int, url: str, current: bool = False) -> Mark
     data = session.data
     at = data.position(sample) or 0
     label, prediction = int(data.label[at]), int(data.prediction[at])
-    wrong = f"→ {plain(data.class_name(prediction), 16)}" if label != prediction else ""
+    wrong = f"→ {plain(data.class_name(prediction), 16)}" if data.scored and label != prediction else ""
+    loss = f" · loss {decimal(float(data.loss[at]))}" if data.scored else ""
     return fill(
         '<button class="tile {on}" type="button" data-act="focus" data-value="{id}" data-key="tile{id}">{image}'
         '<span class="cap cut"><bdi>{words}</bdi></span><span class="cap cut"><bdi>{wrong}</bdi></span></button>',
         on="on" if current else "",
         id=sample,
-        image=picture(
-            session, sample, url, title=f"sample {sample:,} · loss {decimal(float(data.loss[at]))}"
-        ),
+        image=picture(session, sample, url, title=f"sample {sample:,}{loss}"),
         words=plain(data.class_name(label), 16),
         wrong=wrong,
     )

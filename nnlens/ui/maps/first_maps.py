@@ -7,6 +7,7 @@ from dataclasses import replace
 from nnlens.errors import NNLensError
 from nnlens.schema import INPUT
 from nnlens.state import MapState
+from nnlens.ui.core.catalog import Tool
 from nnlens.ui.core.stops import Which
 from nnlens.ui.look.text import plain
 from nnlens.ui.maps.projecting import MAPS, Projecting, default_layer
@@ -45,7 +46,7 @@ class FirstMaps:
         projecting, asked = self.projecting, bool(self.projecting.state(which).analysis)
         wanted = self._complete(which)
         candidates = [wanted] if asked else []
-        candidates += [self._plain(wanted, tool.id) for tool in self.catalog.projections]
+        candidates += [self._plain(wanted, tool.id) for tool in self._ranked(which)]
         for candidate in candidates:
             result = projecting.cached(candidate)
             if result is not None:
@@ -58,6 +59,16 @@ class FirstMaps:
             projecting.submit(which, quickest)
         if asked and projecting.state(which) != wanted:
             projecting.after(which, lambda: projecting.want(which, **_parts(wanted)))
+
+    @property
+    def _alike(self) -> bool:
+        """Whether both maps have the same layer to show: a run without pixels has no other."""
+        return not any(stop.name == INPUT for stop in self.projecting.layers)
+
+    def _ranked(self, which: Which) -> list[Tool]:
+        """Return what can draw a map, the best first; the second best on map B where both show the same layer."""
+        tools = self.catalog.projections
+        return [*tools[1:], tools[0]] if which == "b" and self._alike else tools
 
     def _plain(self, state: MapState, analysis: str) -> MapState:
         return replace(state, analysis=analysis, parameters={}, extent=None)
@@ -73,8 +84,10 @@ class FirstMaps:
         if tool not in self.catalog.projections:
             if analysis:
                 say(f"There is no projection {plain(analysis)} here; another one is shown.", "info")
-            tool, parameters = self.catalog.projections[0], {}
-        default = default_layer(self.session, self.projecting.layers) if which == "a" else INPUT
+            tool, parameters = self._ranked(which)[0], {}
+        default = (
+            default_layer(self.session, self.projecting.layers) if which == "a" or self._alike else INPUT
+        )
         found = replace(
             state, layer=layer or default, analysis=tool.id if tool else "", parameters=parameters
         )
@@ -107,9 +120,10 @@ class FirstMaps:
 
     def _better(self, which: Which, rest: list[Which]) -> None:
         projecting, place = self.projecting, self.projecting.places[which]
-        best = self._plain(projecting.state(which), self.catalog.projections[0].id)
+        best = self._plain(projecting.state(which), self._ranked(which)[0].id)
         untouched = place.shown is not None and replace(projecting.state(which), extent=None) == place.shown
-        worth = self.improve or projecting.estimate(best) <= PATIENT
+        # two quick maps of one layer are the same map
+        worth = self.improve or self._alike or projecting.estimate(best) <= PATIENT
         if untouched and worth and place.shown != best and place.offer is None:
             projecting.set_quietly(which, best)
             projecting.submit(which, best)

@@ -23,8 +23,8 @@ TOOLS = (
     ("pan", "open_with", "Move the map"),
     ("home", "zoom_out_map", "Show all, or double-click"),
 )
-CARD = (210, 80)
-"""Room that the hover card takes, in pixels."""
+CARD, BARE_CARD = (210, 80), (120, 56)
+"""Room that the hover card takes, in pixels; without a picture."""
 
 
 class MapFrame:
@@ -163,17 +163,22 @@ class MapFrame:
 
     def _describe(self, sample: int, at: tuple[float, float], size: tuple[int, int]) -> Markup:
         data, position = self.session.data, self.session.data.position(sample) or 0
-        left = at[0] + 16 if at[0] + 16 + CARD[0] < size[0] else max(at[0] - 16 - CARD[0], 0)
-        top = min(max(at[1] - CARD[1] / 2, 4), max(size[1] - CARD[1] - 4, 4))
+        width, height = CARD if data.pictured else BARE_CARD
+        left = at[0] + 16 if at[0] + 16 + width < size[0] else max(at[0] - 16 - width, 0)
+        top = min(max(at[1] - height / 2, 4), max(size[1] - height - 4, 4))
         return fill(
-            '<div class="card" style="left:{left}px;top:{top}px"><img src="{url}" alt=""><div>'
-            "<b>{label} → {prediction}</b><br>loss {loss}<br>id {id}</div></div>",
+            '<div class="card" style="left:{left}px;top:{top}px">{image}<div>'
+            "<b>{label}{prediction}</b><br>{loss}id {id}</div></div>",
             left=round(left),
             top=round(top),
-            url=self.session.image_url(sample),
+            image=fill('<img src="{url}" alt="">', url=self.session.image_url(sample))
+            if data.pictured
+            else "",
             label=class_mark(self.session, int(data.label[position]), 12),
-            prediction=class_mark(self.session, int(data.prediction[position]), 12),
-            loss=decimal(float(data.loss[position])),
+            prediction=fill(" → {mark}", mark=class_mark(self.session, int(data.prediction[position]), 12))
+            if data.scored
+            else "",
+            loss=fill("loss {loss}<br>", loss=decimal(float(data.loss[position]))) if data.scored else "",
             id=count(sample),
         )
 

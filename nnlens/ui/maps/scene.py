@@ -94,7 +94,8 @@ class Scene:
         self.view, self.width, self.height = view, width, height
         self._inside = self._within(view)
         self._named = None
-        self.mode = "pictures" if 0 < len(self) < PICTURES else "dots" if len(self) < DOTS else "pixels"
+        few = self.data.pictured and 0 < len(self) < PICTURES
+        self.mode = "pictures" if few else "dots" if len(self) < DOTS else "pixels"
 
     def _within(self, view: Extent) -> Positions:
         """Rows of the projection that are shown and lie in a box."""

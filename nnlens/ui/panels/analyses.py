@@ -42,8 +42,8 @@ class Analyses:
         self, session: Session, lens: Lens, work: Work, catalog: Catalog, layers: list[Stop]
     ) -> None:
         self.session, self.lens, self.work, self.tools = session, lens, work, catalog.others
-        self.tool: Tool = self.tools[0]
         self.layer = default_layer(session, layers)
+        self.tool: Tool = next(filter(self._possible, self.tools), self.tools[0])
         self._values: dict[str, Any] = {}
         self._tasks: dict[str, Task] = {}
         self._face: Face | None = None
@@ -85,6 +85,15 @@ class Analyses:
         except NNLensError as error:
             self._failed(tool, error)
         self._tell()
+
+    def _possible(self, tool: Tool) -> bool:
+        """Whether this run has what an analysis requires."""
+        try:
+            layer = {"layer": self.layer} if self.lens.wants_layer(tool.id) else {}
+            self.lens.plan(tool.id, **layer)
+        except NNLensError:
+            return False
+        return True
 
     def _pick(self, analysis: str) -> None:
         self.tool = next(tool for tool in self.tools if tool.id == analysis)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
+from nnlens.ui.look.absent import no_network
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.text import fill, joined, plain
@@ -54,8 +55,8 @@ class Bottom:
         self._hideable: dict[int, list[Any]] = {}
         self.tabs: list[Tab] = [
             Tab("Overview", self._overview),
-            Tab("Loss", lambda: _wide(LossHistogram(session).panel())),
-            Tab("Confusion", lambda: _wide(ConfusionMatrix(session).panel())),
+            Tab("Loss", lambda: _wide(self._loss())),
+            Tab("Confusion", lambda: _wide(self._confusion())),
             Tab("Table", self._table),
             Tab("Pool", self._pool),
             *more,
@@ -98,12 +99,37 @@ class Bottom:
     def _place(self, title: str) -> int:
         return next(place for place, tab in enumerate(self.tabs) if tab.title == title)
 
+    def _loss(self) -> Any:
+        if not self.session.data.scored:
+            return Live(no_network("No losses"), css="bottom.css")
+        return LossHistogram(self.session).panel()
+
+    def _confusion(self) -> Any:
+        if not self.session.data.scored:
+            return Live(no_network("No predictions"), css="bottom.css")
+        return ConfusionMatrix(self.session).panel()
+
+    def _without_network(self) -> pn.Column:
+        """Show the samples of a run of embeddings, and why there is no more: its pictures, or else its table."""
+        why = Live(no_network("No predictions"), css="bottom.css")
+        if self.session.data.pictured:
+            pool = Pool(self.session, self.walk, size=48, label="pictures")
+            ranking = Ranking(self.session, self.walk, size=20, label="ranking")
+            self._hideable[0], shown = [pool, ranking], [pool.view, ranking.view]
+        else:
+            table = SampleTable(self.session, self.walk)
+            self._hideable[0], shown = [table], [table.view]
+        classes = ["bare"] if self.session.data.pictured else ["bare", "unpictured"]
+        sheets = [static("overview.css")]
+        return pn.Column(*map(section, (why, *shown)), **FILL, stylesheets=sheets, css_classes=classes)
+
     def _overview(self) -> pn.Column:
+        if not self.session.data.scored:
+            return self._without_network()
         pool = Pool(self.session, self.walk, label="pictures", offer=False)
         ranking = Ranking(self.session, self.walk, size=8, label="ranking")
         self._hideable[0] = [pool, ranking]
-        loss, confusion = LossHistogram(self.session).panel(), ConfusionMatrix(self.session).panel()
-        parts = (loss, confusion, pool.view, ranking.view)
+        parts = (self._loss(), self._confusion(), pool.view, ranking.view)
         return pn.Column(*map(section, parts), **FILL, stylesheets=[static("overview.css")])
 
     def _table(self) -> pn.Column:

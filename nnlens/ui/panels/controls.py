@@ -150,7 +150,8 @@ class ColorChoice:
         state = self.session.state
         extras = [(plain(name.replace("_", " "), 24), name) for name in self.session.data.extras]
         chosen = self.session.guard(lambda variable: setattr(state, "color_by", variable))
-        self._widget = choice("Color by", [*COLORS, *extras], state.color_by, chosen)
+        own = [color for color in COLORS if color[1] in self.session.data.variables]
+        self._widget = choice("Color by", [*own, *extras], state.color_by, chosen)
         self.view[:] = [labelled("Color by", self._widget, "What colors the points of both maps.")]
 
     def _follow(self, variable: str) -> None:

@@ -26,11 +26,11 @@ class FilterField:
     def __init__(self, session: Session) -> None:
         self.session = session
         data = session.data
-        self.names = {"label": data.class_names, "prediction": data.class_names}
+        self.names = {side: data.class_names for side in data.variables if side != "loss"}
         self.input = Line(
             session.guard(self.apply),
             label="Filter",
-            placeholder="Filter, as loss > 1",
+            placeholder="Filter, as loss > 1" if data.scored else "Filter, as label == 1",
             max_length=1000,
             **SLIM,
         )
@@ -104,7 +104,8 @@ class FilterField:
 def columns(session: Session) -> dict[str, np.ndarray[Any, Any]]:
     """Return what a filter may name: the run's own columns and the results with one value a sample."""
     data = session.data
-    own = {name: data.column(name) for name in ("id", "label", "prediction", "loss", "correct")}
+    names = ("id", *data.variables, *(["correct"] if data.scored else []))
+    own = {name: data.column(name) for name in names}
     own |= texts(session)
     return own | {name: values for name, values in data.extras.items() if name.isidentifier()}
 

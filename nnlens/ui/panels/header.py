@@ -61,23 +61,29 @@ class Facts:
             i=icon("warning_amber"),
         )
         return fill(
-            '<div class="facts">{run}<span class="sec few">{n} samples</span><span class="sec">accuracy '
-            "<b>{share}</b></span>"
-            "{warning}</div>",
+            '<div class="facts">{run}<span class="sec few">{n} samples</span>{share}{warning}</div>',
             run=_run_menu(session, runs),
             n=count(len(session.data)),
-            share=percent(share),
-            warning=warning if near else "",
+            share=_accuracy(percent(share)) if session.data.scored else "",
+            warning=warning if near and session.data.scored else "",
         )
 
 
+def _accuracy(share: str) -> Markup:
+    return fill('<span class="sec">accuracy <b>{share}</b></span>', share=share)
+
+
 def run_title(session: Session) -> str:
-    """Name a run by its model and samples: ``lenet × mnist``; by its folder where it does not tell them."""
+    """Name a run by its model and samples: ``lenet × mnist``; by its folder where it does not tell them.
+
+    One without a network is named by its samples alone.
+    """
     metadata = session.lens.store.metadata if session.lens else {}
     names = [
         plain(metadata.get(part, {}).get("name", ""), 32) for part in ("model", "samples") if part in metadata
     ]
-    return " × ".join(names) if len(names) == 2 else plain(session.data.name)
+    whole = len(names) == 2 or (names and not session.data.scored)
+    return " × ".join(names) if whole else plain(session.data.name)
 
 
 def _run_menu(session: Session, runs: Sequence[str]) -> Markup:
@@ -121,9 +127,11 @@ class Pill:
 
     def _nothing(self) -> Markup:
         return fill(
-            '<div class="line cap" role="status"><span>nothing selected<span class="how">: drag a lasso '
-            "on a map, brush the"
-            " loss, or click a cell</span></span>{history}</div>",
+            '<div class="line cap" role="status"><span>nothing selected<span class="how">: {how}</span></span>'
+            "{history}</div>",
+            how="drag a lasso on a map, brush the loss, or click a cell"
+            if self.session.data.scored
+            else "drag a lasso on a map, or write a filter",
             history=self._history() if self.session.state.can_undo else "",
         )
 
@@ -131,11 +139,11 @@ class Pill:
         return fill(
             '<div class="line"><div class="pill" role="status" aria-label="selection"><span><b '
             'class="n">{n}</b> selected</span>'
-            '<div class="mix" aria-hidden="true">{mix}</div><span class="sec">accuracy <b>{share}</b></span>'
+            '<div class="mix" aria-hidden="true">{mix}</div>{share}'
             '<span class="keys">{history}{clear}</span></div></div>',
             n=count(mask.sum()),
             mix=self._mix(mask),
-            share=percent(accuracy(self.session, mask), 1),
+            share=_accuracy(percent(accuracy(self.session, mask), 1)) if self.session.data.scored else "",
             history=self._history(),
             clear=icon_button("close", "clear the selection (esc)", "clear"),
         )

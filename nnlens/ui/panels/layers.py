@@ -23,6 +23,8 @@ SHEETS = 4
 
 def summary(store: Store) -> Markup:
     """Return the model's name and size, for the left end of the strip."""
+    if not store.has_model:
+        return _without_network(store)
     total, model = sum(layer.parameters for layer in store.graph), store.metadata.get("model", {})
     return fill(
         '<div class="model"><div class="b cut" title="{full}">{model}</div><div class="cap">{layers} '
@@ -32,6 +34,14 @@ def summary(store: Store) -> Markup:
         model=name(model.get("name", store.name)),
         layers=count(len(store.graph)),
         total=count(total),
+    )
+
+
+def _without_network(store: Store) -> Markup:
+    return fill(
+        '<div class="model"><div class="b">Embeddings</div><div class="cap">{units} units · made elsewhere</div>'
+        '<div class="cap sees">no network, so no predictions</div></div>',
+        units=count(math.prod(store.layers[0].info.shape)),
     )
 
 

@@ -11,6 +11,7 @@ from nnlens.state import Mask
 from nnlens.ui.core.record import confidence
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
+from nnlens.ui.look.absent import no_pictures
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import button, class_mark, icon_button, picture
 from nnlens.ui.look.text import count, decimal, fill, joined, share
@@ -31,8 +32,6 @@ class Worst(ABC):
     offer : bool
         Whether a link selects the wrong samples where nothing is selected.
     """
-
-    title = "Worst"
 
     def __init__(
         self, session: Session, walk: Walk, size: int = 24, label: str = "worst", offer: bool = True
@@ -80,10 +79,20 @@ class Worst(ABC):
                 '<div class="fill"><div class="h3"><span>{title}</span><span class="cap turn">{more}</span></div>'
                 '<div class="scroll" data-scroll>{body}</div></div>',
                 title=f"{self.title} of the selection" if self._mask is not None else f"{self.title} of all",
-                more=self._pages(first, len(samples), total),
+                more=self._pages(first, len(samples), total) if self.pages else "",
                 body=self.body(samples),
             )
         )
+
+    @property
+    def pages(self) -> bool:
+        """Whether there is something to turn."""
+        return True
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What the samples are."""
 
     @abstractmethod
     def body(self, samples: Sequence[int]) -> Markup:
@@ -115,10 +124,20 @@ class Worst(ABC):
 class Pool(Worst):
     """Pictures to click."""
 
-    title = "Pool"
+    @property
+    def title(self) -> str:
+        """What the samples are."""
+        return "Pool"
+
+    @property
+    def pages(self) -> bool:
+        """Whether there are pictures."""
+        return self.session.data.pictured
 
     def body(self, samples: Sequence[int]) -> Markup:
         """Draw pictures with label and prediction."""
+        if not self.session.data.pictured:
+            return no_pictures()
         focus, urls = self.session.state.focus, self.session.image_urls(samples)
         tiles = (tile(self.session, s, url, s == focus) for s, url in zip(samples, urls, strict=True))
         return fill('<div class="tiles" data-walk>{tiles}</div>', tiles=joined(tiles))
@@ -127,23 +146,35 @@ class Pool(Worst):
 class Ranking(Worst):
     """Rows: picture, id, label, prediction, loss, confidence."""
 
-    title = "Worst"
     HEAD = Markup(
         '<div class="rank head cap" role="row"><span></span><span class="num">id</span><span>label</span>'
         '<span>pred</span><span class="num">loss</span><span class="num">conf.</span></div>'
     )
+    SHORT_HEAD = Markup(
+        '<div class="rank short head cap" role="row"><span></span><span class="num">id</span><span>label</span></div>'
+    )
+
+    @property
+    def title(self) -> str:
+        """What the samples are: a run without predictions has no worst ones."""
+        return "Worst" if self.session.data.scored else "Samples"
 
     def body(self, samples: Sequence[int]) -> Markup:
         """Draw rows."""
         urls = self.session.image_urls(samples)
         rows = joined(self._row(sample, url) for sample, url in zip(samples, urls, strict=True))
         return fill(
-            '<div data-walk role="table" aria-label="worst samples">{h}{r}</div>', h=self.HEAD, r=rows
+            '<div data-walk role="table" aria-label="{words}">{h}{r}</div>',
+            words=f"{self.title.lower()}{' samples' if self.session.data.scored else ''}",
+            h=self.HEAD if self.session.data.scored else self.SHORT_HEAD,
+            r=rows,
         )
 
     def _row(self, sample: int, url: str) -> Markup:
         session, data = self.session, self.session.data
         at = data.position(sample) or 0
+        if not data.scored:
+            return self._short_row(sample, url, at)
         chance = None if data.logit is None else confidence(data.logit[at])
         return fill(
             '<button class="rank {on}" type="button" role="row" data-act="focus" data-value="{id}" data-key="rank{id}">'
@@ -157,4 +188,16 @@ class Ranking(Worst):
             prediction=class_mark(session, int(data.prediction[at]), 14),
             loss=decimal(float(data.loss[at])),
             chance="–" if chance is None else share(chance),
+        )
+
+    def _short_row(self, sample: int, url: str, at: int) -> Markup:
+        """Draw a row of a run without predictions."""
+        return fill(
+            '<button class="rank short {on}" type="button" role="row" data-act="focus" data-value="{id}"'
+            ' data-key="rank{id}">{image}<span class="num">{n}</span><span class="cut">{label}</span></button>',
+            on="on" if sample == self.session.state.focus else "",
+            id=sample,
+            image=picture(self.session, sample, url),
+            n=count(sample),
+            label=class_mark(self.session, int(self.session.data.label[at]), 24),
         )

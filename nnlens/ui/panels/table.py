@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import panel as pn
+from numpy.typing import NDArray
 
 from nnlens.state import Mask
 from nnlens.ui.core.record import confidences, texts
@@ -74,14 +75,19 @@ class SampleTable:
         positions = self.walk.worst(self._mask)
         self.head.show(
             fill(
-                '<div class="h3"><span>{title}</span><span class="cap">{wrong} wrong of {total} · click a title to'
+                '<div class="h3"><span>{title}</span><span class="cap">{rows} · click a title to'
                 " sort, a row to inspect</span></div>",
                 title="Table of the selection" if self._mask is not None else "Table of all",
-                wrong=count(self.walk.wrong[positions].sum()),
-                total=count(len(positions)),
+                rows=self._rows(positions),
             )
         )
         self.grid.value = self.frame.take(positions)
+
+    def _rows(self, positions: NDArray[np.intp]) -> str:
+        total = count(len(positions))
+        if not self.session.data.scored:
+            return f"{total} samples"
+        return f"{count(self.walk.wrong[positions].sum())} wrong of {total}"
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -89,10 +95,10 @@ class SampleTable:
         data = self.session.data
         names = list(distinct([(data.class_name(c), c) for c in range(-1, len(data.class_names))]))
         columns: dict[str, Any] = {"id": data.ids}
-        for side in ("label", "prediction"):
+        for side in ("label", "prediction") if data.scored else ("label",):
             codes = np.clip(data.column(side) + 1, 0, len(names) - 1)
             columns[side] = pd.Categorical.from_codes(codes, names)
-        columns |= {"loss": data.loss, "correct": data.correct}
+        columns |= {"loss": data.loss, "correct": data.correct} if data.scored else {}
         if data.logit is not None:
             columns["confidence"] = confidences(data.logit)
         columns |= {name: pd.Categorical(values) for name, values in texts(self.session).items()}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnlens.errors import NNLensError
 from nnlens.lens import Lens
+from nnlens.lens.lens import check_has_model
 from nnlens.models.base import Model, ModelReference
 from nnlens.models.later import LaterModel
 from nnlens.models.loading import file_sha256, load_model
@@ -94,6 +95,7 @@ def open_lens(
         model = told  # comes with nnlens: no stranger's file is followed
     if model is None:
         return Lens(store)
+    check_has_model(store)
     return Lens(
         store,
         _same_file(store, str(model), architecture, preprocess)

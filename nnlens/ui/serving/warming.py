@@ -16,6 +16,7 @@ def warm(data: RunData) -> None:
     raster.warm()
     point = np.zeros(1, np.float32)
     in_lasso(point, point, [(0, 0), (1, 0), (0, 1)])
-    data.once("loss bins", Bins.of)
-    data.steps("loss")
-    sheet(data)
+    if data.scored:
+        data.once("loss bins", Bins.of)
+        data.steps("loss")
+        sheet(data)
