@@ -33,6 +33,7 @@ def capture(
     mean: options.Mean = None,
     std: options.Std = None,
     order: options.Order = None,
+    share: options.Share = None,
     layers: options.Layers = None,
     keep: options.Keep = None,
     budget: options.Budget = "2GB",
@@ -53,7 +54,9 @@ def capture(
     import nnlens
     from nnlens.capturing.run import existing_run
 
-    preprocess = options.read_preprocess(model, architecture, size, fit, resample, scale, mean, std, order)
+    preprocess = options.read_preprocess(
+        model, architecture, size, fit, resample, scale, mean, std, order, share
+    )
     network = nnlens.load_model(model, architecture=architecture, preprocess=preprocess)
     for note in network.notes:
         say(note)

@@ -28,6 +28,7 @@ def doctor(
     mean: options.Mean = None,
     std: options.Std = None,
     order: options.Order = None,
+    share: options.Share = None,
     split: options.Split = "train",
     samples_tried: Annotated[
         int,
@@ -43,7 +44,9 @@ def doctor(
     import nnlens
     from nnlens.capturing.doctor import diagnose
 
-    preprocess = options.read_preprocess(model, architecture, size, fit, resample, scale, mean, std, order)
+    preprocess = options.read_preprocess(
+        model, architecture, size, fit, resample, scale, mean, std, order, share
+    )
     network = _open(model, architecture, preprocess, order)
     for note in network.notes:
         say(note)
@@ -81,6 +84,8 @@ def options_of(preprocess: Preprocess) -> str:
     }
     if preprocess.resample != "bilinear":
         given["resample"] = preprocess.resample
+    if preprocess.share != 1:
+        given["share"] = _number(preprocess.share)
     return " ".join(f"--{name} {value}" for name, value in given.items())
 
 

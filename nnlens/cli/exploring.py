@@ -53,6 +53,7 @@ def explore(
     mean: options.Mean = None,
     std: options.Std = None,
     order: options.Order = None,
+    share: options.Share = None,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -81,7 +82,9 @@ def explore(
 
     place = ports.free_port(port)
     network = words[0] if len(words) == 2 else model
-    preprocess = options.read_preprocess(network, architecture, size, fit, resample, scale, mean, std, order)
+    preprocess = options.read_preprocess(
+        network, architecture, size, fit, resample, scale, mean, std, order, share
+    )
     if len(words) == 2:
         _refuse_missing(*words)
         kept = {"layers": values.names(layers), "keep": options.layers_to_keep(keep), "budget": budget}

@@ -32,7 +32,8 @@ Architecture = Annotated[
     str | None,
     typer.Option(
         metavar="FILE.PY:CALLABLE",
-        help="What builds a torch network: file.py:callable or package.module:callable.",
+        help="What builds the network of a file of weights: file.py:callable or package.module:callable, perhaps with"
+        " arguments: 'net.py:Net(width=32)'.",
     ),
 ]
 Split = Annotated[str, typer.Option(metavar="NAME", help="The part of the data set: train or test.")]
@@ -76,6 +77,10 @@ Order = Annotated[
     Literal["RGB", "BGR", "grey"] | None,
     typer.Option(metavar="RGB|BGR|grey", help="Channels that the network expects."),
 ]
+Share = Annotated[
+    str | None,
+    typer.Option(metavar="NUMBER", help="With --fit crop, how much of the shorter side stays: 224/256."),
+]
 
 Layers = Annotated[
     list[str] | None, typer.Option(metavar="NAME,…", help="Layers to capture; all if not given.")
@@ -106,6 +111,7 @@ def read_preprocess(
     mean: str | None,
     std: str | None,
     order: str | None,
+    share: str | None = None,
 ) -> Preprocess | None:
     """Return the preprocessing that options ask for, None where there is none: then the model has a default.
 
@@ -128,6 +134,7 @@ def read_preprocess(
         mean=mean if mean is None else values.numbers(mean),
         std=std if std is None else values.numbers(std),
         order=order,
+        share=share if share is None else values.number(share),
     )
     if not given:
         return None

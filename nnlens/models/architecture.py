@@ -1,5 +1,7 @@
 """Finding the code of an architecture: ``file.py:callable`` or ``package.module:callable``, or the callable itself.
 
+It may be called with literals: ``file.py:Net(width=32)``.
+
 Only what the user names is run. A path that stands in a file of weights or in a store is never followed.
 """
 
@@ -11,14 +13,14 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from nnlens.errors import ModelError
 from nnlens.models.preprocess import Preprocess
-
-FORM = "Write it as file.py:callable or package.module:callable."
+from nnlens.models.spec import FORM, parse_spec
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class Architecture:
     Attributes
     ----------
     build : callable
-        Returns the network; takes nothing.
+        Returns the network; takes nothing. A `functools.partial` where a text gave arguments.
     spec : str or None
-        How another process finds the same; None for what lives in this one only.
+        How another process finds the same, arguments included; None for what lives in this one only.
     preprocess : Preprocess or None
         What the code says of its images, by an attribute `preprocess` of the callable or of its module.
     """
@@ -46,16 +48,13 @@ def find_architecture(source: str | Callable[[], Any]) -> Architecture:
     Raises
     ------
     ModelError
-        If there is no such file, module or callable, or the code fails.
+        If there is no such file, module or callable, an argument is no literal, or the code fails.
     """
     if isinstance(source, str):
-        place, _, name = source.rpartition(":")
-        if not place or not name:
-            raise ModelError(f"The architecture {source!r} names no callable.", FORM)
-        module = _file_module(place) if place.endswith(".py") else _named_module(place)
-        return Architecture(
-            _attribute(module, name, place), source, _preprocess(_attribute(module, name, place), module)
-        )
+        spec = parse_spec(source)
+        module = _file_module(spec.place) if spec.place.endswith(".py") else _named_module(spec.place)
+        found = _attribute(module, spec.name, spec.place)
+        return Architecture(partial(found, *spec.args, **spec.kwargs), source, _preprocess(found, module))
     if not callable(source):
         raise ModelError(f"An architecture is a text or a callable, not {type(source).__name__}.", FORM)
     module_name, name = getattr(source, "__module__", None), getattr(source, "__qualname__", "<")
@@ -79,10 +78,10 @@ def build(architecture: Architecture) -> Any:
         return architecture.build()
     except ModelError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(
             f"The architecture cannot be built: {type(error).__name__}: {first_line(error)}",
-            "It is called without arguments; give them defaults.",
+            "Give it its arguments, as in net.py:Net(width=32), or defaults in its code.",
         ) from error
 
 
@@ -107,7 +106,7 @@ def _file_module(place: str) -> ModuleType:
     sys.path.insert(0, str(path.resolve().parent))  # so that the file can import its neighbors
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _failed(place, error) from error
     finally:
@@ -118,11 +117,11 @@ def _file_module(place: str) -> ModuleType:
 def _named_module(place: str) -> ModuleType:
     try:
         return importlib.import_module(place)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed(place, error) from error
 
 
-def _failed(place: str, error: Exception) -> ModelError:
+def _failed(place: str, error: BaseException) -> ModelError:
     return ModelError(
         f"The architecture {place} cannot be imported: {type(error).__name__}: {first_line(error)}", FORM
     )

@@ -9,8 +9,9 @@ from typing import Any
 from torch import nn
 
 from nnlens.errors import ModelError
-from nnlens.models.architecture import build, find_architecture
+from nnlens.models.architecture import Architecture, build, find_architecture
 from nnlens.models.base import ModelReference
+from nnlens.models.conventions import Told, told_by_origin
 from nnlens.models.preprocess import Preprocess
 from nnlens.models.sniff import Kind
 from nnlens.models.torch.model import TorchModel
@@ -52,9 +53,9 @@ def open_file(
             f"The architecture returns {type(module).__name__}, not a torch.nn.Module.", "Return the network."
         )
     notes += fill(module, weights)
-    used = preprocess or found.preprocess or _told(module, path.name)
+    used, more = (preprocess, ()) if preprocess else _told(module, path.name, found)
     reference = ModelReference(source, found.spec, used, sha256) if found.spec is not None else None
-    return TorchModel(module.float().eval(), used, path.stem, reference, notes)
+    return TorchModel(module.float().eval(), used, path.stem, reference, notes + more)
 
 
 def wrap(module: nn.Module, preprocess: Preprocess | None, notes: Sequence[str] = ()) -> TorchModel:
@@ -66,12 +67,17 @@ def wrap(module: nn.Module, preprocess: Preprocess | None, notes: Sequence[str] 
         If it cannot be run.
     """
     name = type(module).__name__
-    return TorchModel(module, preprocess or _told(module, name), name, notes=notes)
+    used, more = (preprocess, ()) if preprocess else _told(module, name)
+    return TorchModel(module, used, name, notes=(*notes, *more))
 
 
-def _told(module: nn.Module, name: str) -> Preprocess:
-    """Return what a network itself says of its images."""
-    told = getattr(module, "preprocess", None)
-    if isinstance(told, Preprocess):
-        return told
+def _told(module: nn.Module, name: str, architecture: Architecture | None = None) -> Told:
+    """Return what the code of a network, the network itself or its library says of its images, with notes."""
+    for owner in (architecture, module):
+        told = getattr(owner, "preprocess", None)
+        if isinstance(told, Preprocess):
+            return told, ()
+    known = told_by_origin(architecture, module, name)
+    if known is not None:
+        return known
     raise ModelError(f"Nothing tells how images become inputs of {name}.", PREPROCESS_HINT)
