@@ -39,9 +39,11 @@ def load_model(
     ----------
     source : str, path, torch.nn.Module or keras.Model
         A file (``.pth``, ``.pt``, ``.safetensors``, ``.keras``, ``.h5``; told by content), a live network, or
-        ``"zoo:digits"`` and ``"zoo:fashion-mnist"``, which come with nnlens.
+        ``"zoo:digits"`` and ``"zoo:fashion-mnist"``, which come with nnlens. A ``.py`` file with a function
+        ``get_model_and_input(image)`` is run.
     architecture : str or callable, optional
-        For weights of torch: ``"file.py:callable"`` or ``"package.module:callable"``. This code is run.
+        For weights alone: ``"file.py:callable"`` or ``"package.module:callable"``, perhaps with arguments that are
+        literals, ``"file.py:Net(width=32)"``. This code is run.
     preprocess : Preprocess, optional
         How images become inputs. Where it is left out it is taken from the attribute `preprocess` of the architecture,
         or for Keras from the input's shape with values scaled to 0–1.
@@ -66,9 +68,23 @@ def load_model(
         raise ModelError(
             f"There is no file {name!r}.", "Give a file of weights, or zoo:digits to try nnlens."
         )
-    kind = sniff(path)
     digest = file_sha256(path)
+    if path.suffix == ".py":
+        return _open_code(path, name, architecture, preprocess, digest)
+    kind = sniff(path)
     return _adapter(FRAMEWORKS[kind]).open_file(path, kind, name, architecture, preprocess, digest)
+
+
+def _open_code(
+    path: Path, name: str, architecture: object, preprocess: Preprocess | None, digest: str
+) -> Model:
+    """Run a Python file that gives its network itself: naming it here is to ask for that."""
+    if architecture is not None:
+        raise ModelError(
+            f"{name} is code, and an architecture is given as well.",
+            "Give the file of weights, and this as the architecture; or this alone.",
+        )
+    return _adapter("torch").open_code(path, name, preprocess, digest)
 
 
 def reopen_model(reference: ModelReference) -> Model:

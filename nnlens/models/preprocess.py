@@ -20,7 +20,7 @@ Fit = Literal["stretch", "crop", "pad"]
 Order = Literal["RGB", "BGR", "grey"]
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Numbers = float | Sequence[float]
-LATER = {"share": 1.0}
+LATER = {"share": 1.0, "code": ""}
 """Settings that came later, with the value that stands for their absence."""
 
 
@@ -48,6 +48,9 @@ class Preprocess:
         Channels that the network expects.
     share : float
         With "crop", how much of the shorter side stays: .875 for the middle 224 pixels of 256.
+    code : str
+        Where the architecture's own code makes inputs of images, its SHA-256: then only size and channels are true
+        here, and only the model can make inputs.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class Preprocess:
     std: Numbers = 1
     order: Order = "RGB"
     share: float = 1.0
+    code: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", _size(self.size))
@@ -102,6 +106,8 @@ class Preprocess:
     @property
     def words(self) -> str:
         """The whole in words, for notes."""
+        if self.code:
+            return f"{self.height}×{self.width} pixels by the architecture's own code"
         part = f" of {self.share:.4g}" if self.fit == "crop" and self.share != 1 else ""
         return (
             f"{self.height}×{self.width} pixels by {self.fit}{part}, {self.resample}, scale {self.scale:.4g}, "
@@ -126,6 +132,11 @@ class Preprocess:
         ModelError
             If the array is not of that kind.
         """
+        if self.code:
+            raise ModelError(
+                "Images become inputs by the architecture's own code, which is not here.",
+                "Use model.prepare, or give another preprocessing (--size on the command line).",
+            )
         pixels = self._ordered(self.place(images))
         mean, std = (np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (self.mean, self.std))
         inputs = np.multiply(pixels.transpose(0, 3, 1, 2), np.float32(self.scale), order="C")

@@ -13,6 +13,8 @@ FORM = "Write it as file.py:callable or package.module:callable, with arguments 
 LITERALS = "Only literals can be given: numbers, texts, True, False, None, and lists, tuples and dictionaries of them."
 # the shortest place that leaves a name and perhaps a call: arguments may hold colons and parentheses of their own
 SPEC = re.compile(r"(?P<place>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)\s*(?P<call>\(.*\))?\s*", re.DOTALL)
+FUNCTION = "get_model_and_input"
+"""What is called where a file stands alone: it gives a network with its input."""
 LONGEST = 10_000
 """Signs of a call; a parser of nested brackets has its limits."""
 
@@ -39,13 +41,15 @@ class Spec:
 
 
 def parse_spec(text: str) -> Spec:
-    """Take a text apart; nothing in it is run.
+    """Take a text apart; nothing in it is run. A file without a callable is that with ``get_model_and_input``.
 
     Raises
     ------
     ModelError
         If it has another form, or an argument is no literal.
     """
+    if text.endswith(".py"):
+        return Spec(text, FUNCTION)
     found = SPEC.fullmatch(text)
     if found is None:
         raise ModelError(f"The architecture {text!r} names no callable.", FORM)

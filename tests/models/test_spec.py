@@ -37,6 +37,7 @@ def test_what_python_writes_is_read_back(name, args, kwargs):
 @pytest.mark.parametrize(
     ("text", "place", "name"),
     [
+        ("net.py", "net.py", "get_model_and_input"),
         ("net.py:Net", "net.py", "Net"),
         ("net.py:Net()", "net.py", "Net"),
         ("C:\\nets\\net.py:Net.build", "C:\\nets\\net.py", "Net.build"),
@@ -52,7 +53,7 @@ def test_places_and_names(text, place, name):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("net.py", "names no callable"),
+        ("net", "names no callable"),
         ("net.py:", "names no callable"),
         ("net.py:a b", "names no callable"),
         ("net.py:Net(width=32", "names no callable"),

@@ -159,7 +159,8 @@ def test_a_callable_is_an_architecture_too(net, inputs):
     ("architecture", "what"),
     [
         (None, "also needs the code of the network"),
-        ("net.py", "names no callable"),
+        ("net.py", "no callable 'get_model_and_input'. Or name another"),
+        ("net", "names no callable"),
         ("nothing.py:net", "no architecture file 'nothing.py'"),
         ("net.py:nothing", "no callable 'nothing'"),
         ("net.py:preprocess.size", "no callable"),
