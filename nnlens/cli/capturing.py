@@ -34,6 +34,7 @@ def capture(
     std: options.Std = None,
     order: options.Order = None,
     share: options.Share = None,
+    trust: options.Trust = False,
     layers: options.Layers = None,
     keep: options.Keep = None,
     budget: options.Budget = "2GB",
@@ -55,9 +56,9 @@ def capture(
     from nnlens.capturing.run import existing_run
 
     preprocess = options.read_preprocess(
-        model, architecture, size, fit, resample, scale, mean, std, order, share
+        model, architecture, size, fit, resample, scale, mean, std, order, share, trust
     )
-    network = nnlens.load_model(model, architecture=architecture, preprocess=preprocess)
+    network = nnlens.load_model(model, architecture=architecture, preprocess=preprocess, trust=trust)
     for note in network.notes:
         say(note)
     data = nnlens.load_samples(samples, split=split, limit=limit, seed=seed)

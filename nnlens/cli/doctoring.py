@@ -29,6 +29,7 @@ def doctor(
     std: options.Std = None,
     order: options.Order = None,
     share: options.Share = None,
+    trust: options.Trust = False,
     split: options.Split = "train",
     samples_tried: Annotated[
         int,
@@ -45,9 +46,9 @@ def doctor(
     from nnlens.capturing.doctor import diagnose
 
     preprocess = options.read_preprocess(
-        model, architecture, size, fit, resample, scale, mean, std, order, share
+        model, architecture, size, fit, resample, scale, mean, std, order, share, trust
     )
-    network = _open(model, architecture, preprocess, order)
+    network = _open(model, architecture, preprocess, order, trust)
     for note in network.notes:
         say(note)
     data = nnlens.load_samples(samples, split=split)
@@ -89,18 +90,20 @@ def options_of(preprocess: Preprocess) -> str:
     return " ".join(f"--{name} {value}" for name, value in given.items())
 
 
-def _open(source: str, architecture: str | None, preprocess: Preprocess | None, order: str | None) -> Model:
+def _open(
+    source: str, architecture: str | None, preprocess: Preprocess | None, order: str | None, trust: bool
+) -> Model:
     """Open a network; where nobody told the order of its channels and it does not take three, it takes one."""
     import nnlens
 
     try:
-        return nnlens.load_model(source, architecture=architecture, preprocess=preprocess)
+        return nnlens.load_model(source, architecture=architecture, preprocess=preprocess, trust=trust)
     except ModelError:
         if preprocess is None or order is not None or not isinstance(preprocess.mean, float):
             raise
         grey = replace(preprocess, order="grey")
         try:
-            network = nnlens.load_model(source, architecture=architecture, preprocess=grey)
+            network = nnlens.load_model(source, architecture=architecture, preprocess=grey, trust=trust)
         except ModelError:
             network = None
         if network is None:

@@ -54,6 +54,7 @@ def explore(
     std: options.Std = None,
     order: options.Order = None,
     share: options.Share = None,
+    trust: options.Trust = False,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -83,7 +84,7 @@ def explore(
     place = ports.free_port(port)
     network = words[0] if len(words) == 2 else model
     preprocess = options.read_preprocess(
-        network, architecture, size, fit, resample, scale, mean, std, order, share
+        network, architecture, size, fit, resample, scale, mean, std, order, share, trust
     )
     if len(words) == 2:
         _refuse_missing(*words)
@@ -94,6 +95,7 @@ def explore(
             run,
             architecture=architecture,
             preprocess=preprocess,
+            trust=trust,
             split=split,
             limit=limit,
             seed=seed,
@@ -107,7 +109,7 @@ def explore(
     if begun is not None:
         page = launch.show_capture(begun)
     else:
-        page = launch.show_runs(words[0], model, architecture, preprocess)
+        page = launch.show_runs(words[0], model, architecture, preprocess, trust)
     _serve(server, page, place, browser=not no_browser and _has_screen())
 
 

@@ -36,6 +36,13 @@ Architecture = Annotated[
         " arguments: 'net.py:Net(width=32)'.",
     ),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Let a file that is a program of torch (TorchScript, .pt2, a pickled network) run its code.",
+    ),
+]
 Split = Annotated[str, typer.Option(metavar="NAME", help="The part of the data set: train or test.")]
 Limit = Annotated[
     int | None, typer.Option(metavar="COUNT", min=1, help="Take only this many samples of the data set.")
@@ -112,6 +119,7 @@ def read_preprocess(
     std: str | None,
     order: str | None,
     share: str | None = None,
+    trust: bool = False,
 ) -> Preprocess | None:
     """Return the preprocessing that options ask for, None where there is none: then the model has a default.
 
@@ -144,7 +152,7 @@ def read_preprocess(
         )
     if "size" in given:
         return nnlens.Preprocess(**given)
-    return replace(nnlens.load_model(model, architecture=architecture).preprocess, **given)
+    return replace(nnlens.load_model(model, architecture=architecture, trust=trust).preprocess, **given)
 
 
 def _given(**options: Any) -> dict[str, Any]:
