@@ -137,7 +137,7 @@ def run_attributes(
             "class_count": model.class_count,
             "hidden_layer": model.hidden_layer,
             "has_logits": model.has_logits,
-            "reference": model.reference.to_dict() if model.reference else None,
+            "reference": model.reference.told() if model.reference else None,
         },
         "preprocess": model.preprocess.to_dict(),
         "samples": {

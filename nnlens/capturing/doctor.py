@@ -136,12 +136,17 @@ def diagnose(
     SamplesError
         If no sample has a label that the network has an output for.
     ModelError
-        If the network fails with every preprocessing.
+        If the network fails with every preprocessing, or has code of its own for it.
 
     References
     ----------
     .. [1] McNemar, Note on the sampling error of the difference between correlated proportions or percentages, 1947.
     """
+    if model.preprocess.code:
+        raise ModelError(
+            f"Images become inputs by the own code of {model.name}: there is nothing to try.",
+            "Give a size, and others are tried instead of it.",
+        )
     trials = Trials(model, samples, tried_positions(model, samples, count), progress)
     attempts = trials.run(common_candidates(model.preprocess), "trying values and order of colors")
     fits = [

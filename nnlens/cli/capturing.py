@@ -33,6 +33,8 @@ def capture(
     mean: options.Mean = None,
     std: options.Std = None,
     order: options.Order = None,
+    share: options.Share = None,
+    trust: options.Trust = False,
     layers: options.Layers = None,
     keep: options.Keep = None,
     budget: options.Budget = "2GB",
@@ -54,8 +56,10 @@ def capture(
     import nnlens
     from nnlens.capturing.run import existing_run
 
-    preprocess = options.read_preprocess(model, architecture, size, fit, resample, scale, mean, std, order)
-    network = nnlens.load_model(model, architecture=architecture, preprocess=preprocess)
+    preprocess = options.read_preprocess(
+        model, architecture, size, fit, resample, scale, mean, std, order, share, trust
+    )
+    network = nnlens.load_model(model, architecture=architecture, preprocess=preprocess, trust=trust)
     for note in network.notes:
         say(note)
     options.fetch_samples(samples, split, download)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SHOWN = 100
 """Classes that are listed."""
 BROKEN_SHOWN = 10
+ALL = "all"
+"""The split of samples that are not divided."""
 
 
 def is_data_set(what: str) -> bool:
@@ -50,23 +52,23 @@ def show_data_set(source: str, split: str | None, as_json: bool) -> None:
 
 
 def card_of_run(store: Store) -> Card:
-    """Make the card of what is committed; of thumbnails nothing is said but their number."""
+    """Make the card of what is committed; of thumbnails, and where there are no images, their number alone."""
     from nnlens.samples.card import make_card, spans
 
     known = store.samples
-    sizes = known["image"].sizes
+    sizes = known["image"].sizes if "image" in known else {"y": 0, "x": 0, "channel": 0}
     shape = (sizes["y"], sizes["x"], sizes["channel"])
-    thumbnails = bool(store.metadata.get("thumbnails"))
+    whole = "image" in known and not store.metadata.get("thumbnails")
 
     def images() -> Iterator[Images]:
-        for span in spans(0 if thumbnails else store.committed, shape):
+        for span in spans(store.committed if whole else 0, shape):
             yield known["image"][span].values
 
     with progress("samples") as report:
         return make_card(
             store.metadata["samples"]["name"],
             known["label"].values,
-            known["split"].values.astype(object),
+            known["split"].values.astype(object) if "split" in known else [ALL] * store.committed,
             store.class_names,
             shape[2],
             images(),
@@ -89,6 +91,9 @@ def _parts(card: Card) -> Iterator[tuple[str, int]]:
 
 
 def _show_images(card: Card) -> None:
+    if not card.channels:
+        show("no images")
+        return
     color = "grey" if card.channels == 1 else "RGB"
     show(f"images {_sizes(card)}, {color}")
     if card.mean:

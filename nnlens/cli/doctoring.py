@@ -28,6 +28,8 @@ def doctor(
     mean: options.Mean = None,
     std: options.Std = None,
     order: options.Order = None,
+    share: options.Share = None,
+    trust: options.Trust = False,
     split: options.Split = "train",
     download: options.Download = False,
     samples_tried: Annotated[
@@ -44,8 +46,10 @@ def doctor(
     import nnlens
     from nnlens.capturing.doctor import diagnose
 
-    preprocess = options.read_preprocess(model, architecture, size, fit, resample, scale, mean, std, order)
-    network = _open(model, architecture, preprocess, order)
+    preprocess = options.read_preprocess(
+        model, architecture, size, fit, resample, scale, mean, std, order, share, trust
+    )
+    network = _open(model, architecture, preprocess, order, trust)
     for note in network.notes:
         say(note)
     options.fetch_samples(samples, split, download)
@@ -83,21 +87,25 @@ def options_of(preprocess: Preprocess) -> str:
     }
     if preprocess.resample != "bilinear":
         given["resample"] = preprocess.resample
+    if preprocess.share != 1:
+        given["share"] = _number(preprocess.share)
     return " ".join(f"--{name} {value}" for name, value in given.items())
 
 
-def _open(source: str, architecture: str | None, preprocess: Preprocess | None, order: str | None) -> Model:
+def _open(
+    source: str, architecture: str | None, preprocess: Preprocess | None, order: str | None, trust: bool
+) -> Model:
     """Open a network; where nobody told the order of its channels and it does not take three, it takes one."""
     import nnlens
 
     try:
-        return nnlens.load_model(source, architecture=architecture, preprocess=preprocess)
+        return nnlens.load_model(source, architecture=architecture, preprocess=preprocess, trust=trust)
     except ModelError:
         if preprocess is None or order is not None or not isinstance(preprocess.mean, float):
             raise
         grey = replace(preprocess, order="grey")
         try:
-            network = nnlens.load_model(source, architecture=architecture, preprocess=grey)
+            network = nnlens.load_model(source, architecture=architecture, preprocess=grey, trust=trust)
         except ModelError:
             network = None
         if network is None:

@@ -53,6 +53,8 @@ def explore(
     mean: options.Mean = None,
     std: options.Std = None,
     order: options.Order = None,
+    share: options.Share = None,
+    trust: options.Trust = False,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -82,7 +84,9 @@ def explore(
 
     place = ports.free_port(port)
     network = words[0] if len(words) == 2 else model
-    preprocess = options.read_preprocess(network, architecture, size, fit, resample, scale, mean, std, order)
+    preprocess = options.read_preprocess(
+        network, architecture, size, fit, resample, scale, mean, std, order, share, trust
+    )
     if len(words) == 2:
         _refuse_missing(*words)
         options.fetch_samples(words[1], split, download)
@@ -93,6 +97,7 @@ def explore(
             run,
             architecture=architecture,
             preprocess=preprocess,
+            trust=trust,
             split=split,
             limit=limit,
             seed=seed,
@@ -106,7 +111,7 @@ def explore(
     if begun is not None:
         page = launch.show_capture(begun)
     else:
-        page = launch.show_runs(words[0], model, architecture, preprocess)
+        page = launch.show_runs(words[0], model, architecture, preprocess, trust)
     _serve(server, page, place, browser=not no_browser and _has_screen())
 
 

@@ -33,7 +33,15 @@ Architecture = Annotated[
     str | None,
     typer.Option(
         metavar="FILE.PY:CALLABLE",
-        help="What builds a torch network: file.py:callable or package.module:callable.",
+        help="What builds the network of a file of weights: file.py:callable or package.module:callable, perhaps with"
+        " arguments: 'net.py:Net(width=32)'.",
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Let a file that is a program of torch (TorchScript, .pt2, a pickled network) run its code.",
     ),
 ]
 Download = Annotated[
@@ -84,6 +92,10 @@ Order = Annotated[
     Literal["RGB", "BGR", "grey"] | None,
     typer.Option(metavar="RGB|BGR|grey", help="Channels that the network expects."),
 ]
+Share = Annotated[
+    str | None,
+    typer.Option(metavar="NUMBER", help="With --fit crop, how much of the shorter side stays: 224/256."),
+]
 
 Layers = Annotated[
     list[str] | None, typer.Option(metavar="NAME,…", help="Layers to capture; all if not given.")
@@ -114,6 +126,8 @@ def read_preprocess(
     mean: str | None,
     std: str | None,
     order: str | None,
+    share: str | None = None,
+    trust: bool = False,
 ) -> Preprocess | None:
     """Return the preprocessing that options ask for, None where there is none: then the model has a default.
 
@@ -136,6 +150,7 @@ def read_preprocess(
         mean=mean if mean is None else values.numbers(mean),
         std=std if std is None else values.numbers(std),
         order=order,
+        share=share if share is None else values.number(share),
     )
     if not given:
         return None
@@ -145,7 +160,7 @@ def read_preprocess(
         )
     if "size" in given:
         return nnlens.Preprocess(**given)
-    return replace(nnlens.load_model(model, architecture=architecture).preprocess, **given)
+    return replace(nnlens.load_model(model, architecture=architecture, trust=trust).preprocess, **given)
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from nnlens.cli import values
 from nnlens.cli.console import progress, say, show_json
-from nnlens.cli.options import Architecture, Plugin, register_plugins
+from nnlens.cli.options import Architecture, Plugin, Trust, register_plugins
 from nnlens.cli.parameters import read_parameters, refuse_flags_before
 from nnlens.cli.showing import SHORT_KEY, facts_of, show_result
 from nnlens.cli.tables import check_ending, write_result
@@ -62,6 +62,7 @@ def run(
         str | None, typer.Option(metavar="FILE", help="The trained network, for analyses that need it.")
     ] = None,
     architecture: Architecture = None,
+    trust: Trust = False,
     plugin: Plugin = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the result: .csv, .json or .npz.")
@@ -80,7 +81,7 @@ def run(
     parameters = read_parameters(analysis, context.args, param)
     if out is not None:
         check_ending(out)
-    lens = nnlens.Lens(run, model=_open_model_of(run, analysis, model, architecture))
+    lens = nnlens.Lens(run, model=_open_model_of(run, analysis, model, architecture, trust))
     with progress() as report:
         result = lens.run(
             analysis,
@@ -102,7 +103,9 @@ def run(
         show_result(result)
 
 
-def _open_model_of(run: Path, analysis: str, source: str | None, architecture: str | None) -> Model | None:
+def _open_model_of(
+    run: Path, analysis: str, source: str | None, architecture: str | None, trust: bool
+) -> Model | None:
     """Open the model of a run with the run's own preprocessing: it must match what was captured.
 
     A file that the run names is never opened; only what comes with nnlens is, where the analysis needs a model.
@@ -120,7 +123,7 @@ def _open_model_of(run: Path, analysis: str, source: str | None, architecture: s
         return None
     check_has_model(store)
     preprocess = nnlens.Preprocess.from_dict(metadata["preprocess"])
-    return nnlens.load_model(source, architecture=architecture, preprocess=preprocess)
+    return nnlens.load_model(source, architecture=architecture, preprocess=preprocess, trust=trust)
 
 
 def _result_key(lens: Lens, text: str) -> str:

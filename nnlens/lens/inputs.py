@@ -46,6 +46,8 @@ class Inputs:
         """Shape of an image, (y, x, channel)."""
         if self.thumbnails and self.model is not None:
             used = self.model.preprocess
+            if used.code:
+                return self._own_shape()
             return used.height, used.width, used.channels
         sizes = self.store.samples["image"].sizes
         return sizes["y"], sizes["x"], sizes["channel"]
@@ -62,7 +64,17 @@ class Inputs:
             return self.store.images(ids)
         order = np.argsort(self.samples.ids)
         places = order[np.searchsorted(self.samples.ids, ids, sorter=order)]
+        if self.model.preprocess.code:  # the architecture's own code takes images as they are
+            return np.asarray(self.samples.images(places)).reshape(-1, *self._own_shape())
         return self.model.preprocess.place(self.samples.images(places))
+
+    def _own_shape(self) -> tuple[int, int, int]:
+        if self.samples.image_shape is None:
+            raise AnalysisError(
+                "The images differ in size, and the architecture's own code takes them as they are.",
+                "Open the model with a preprocessing (--size on the command line) and capture again.",
+            )
+        return self.samples.image_shape
 
     @cached_property
     def samples(self) -> Samples:

@@ -1,5 +1,7 @@
 """Finding the code of an architecture: ``file.py:callable`` or ``package.module:callable``, or the callable itself.
 
+It may be called with literals: ``file.py:Net(width=32)``. A file alone is its ``get_model_and_input``.
+
 Only what the user names is run. A path that stands in a file of weights or in a store is never followed.
 """
 
@@ -8,17 +10,80 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from PIL import Image
+
 from nnlens.errors import ModelError
 from nnlens.models.preprocess import Preprocess
+from nnlens.models.spec import FORM, FUNCTION, parse_spec
 
-FORM = "Write it as file.py:callable or package.module:callable."
+PAIR_HINT = "It takes a PIL image and returns the network and its input, (1, channel, y, x)."
+
+
+class Pair:
+    """A function ``get_model_and_input(image)``: it gives a network and the input that it makes of a picture.
+
+    Its own code decides how images become inputs, so it is called for each.
+
+    Parameters
+    ----------
+    function : callable
+        From a PIL image to (network, input).
+
+    Attributes
+    ----------
+    code : str
+        SHA-256 of the file that it stands in, and of its arguments: another one may make other inputs.
+    """
+
+    def __init__(self, function: Callable[[Image.Image], Any]) -> None:
+        self.function = function
+        inner = inspect.unwrap(getattr(function, "func", function))
+        try:
+            text = Path(inspect.getfile(inner)).read_bytes()
+        except (OSError, TypeError):
+            text = FUNCTION.encode()
+        given = repr(getattr(function, "keywords", None) or {})
+        self.code = hashlib.sha256(text + given.encode()).hexdigest()
+
+    def __call__(self, picture: Image.Image) -> tuple[Any, Any]:
+        """Return the network and the input.
+
+        Raises
+        ------
+        ModelError
+            If the function fails, or returns something else.
+        """
+        try:
+            found = self.function(picture)
+        except (Exception, SystemExit) as error:
+            raise ModelError(
+                f"{FUNCTION} fails with {type(error).__name__}: {first_line(error)}", PAIR_HINT
+            ) from error
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise ModelError(
+                f"{FUNCTION} returns {type(found).__name__}, not a network and its input.", PAIR_HINT
+            )
+        return found[0], found[1]
+
+    def refuse(self) -> Any:
+        """Stand in for what builds a network of another framework.
+
+        Raises
+        ------
+        ModelError
+        """
+        raise ModelError(
+            f"{FUNCTION} can only give networks of torch.", "Give a callable that returns the network."
+        )
 
 
 @dataclass(frozen=True)
@@ -28,43 +93,47 @@ class Architecture:
     Attributes
     ----------
     build : callable
-        Returns the network; takes nothing.
+        Returns the network; takes nothing. A `functools.partial` where a text gave arguments.
     spec : str or None
-        How another process finds the same; None for what lives in this one only.
+        How another process finds the same, arguments included; None for what lives in this one only.
     preprocess : Preprocess or None
         What the code says of its images, by an attribute `preprocess` of the callable or of its module.
+    pair : Pair or None
+        Where it is ``get_model_and_input(image)``, which gives the network with its input.
     """
 
     build: Callable[[], Any]
     spec: str | None
     preprocess: Preprocess | None
+    pair: Pair | None = None
 
 
-def find_architecture(source: str | Callable[[], Any]) -> Architecture:
+def find_architecture(source: str | Callable[..., Any]) -> Architecture:
     """Find an architecture by its spec.
 
     Raises
     ------
     ModelError
-        If there is no such file, module or callable, or the code fails.
+        If there is no such file, module or callable, an argument is no literal, or the code fails.
     """
     if isinstance(source, str):
-        place, _, name = source.rpartition(":")
-        if not place or not name:
-            raise ModelError(f"The architecture {source!r} names no callable.", FORM)
-        module = _file_module(place) if place.endswith(".py") else _named_module(place)
-        return Architecture(
-            _attribute(module, name, place), source, _preprocess(_attribute(module, name, place), module)
-        )
+        spec = parse_spec(source)
+        module = _file_module(spec.place) if spec.place.endswith(".py") else _named_module(spec.place)
+        found = _attribute(module, spec.name, spec.place)
+        called = partial(found, *spec.args, **spec.kwargs)
+        if spec.name == FUNCTION:
+            pair = Pair(called)
+            return Architecture(pair.refuse, source, None, pair)
+        return Architecture(called, source, _preprocess(found, module))
     if not callable(source):
         raise ModelError(f"An architecture is a text or a callable, not {type(source).__name__}.", FORM)
     module_name, name = getattr(source, "__module__", None), getattr(source, "__qualname__", "<")
     importable = module_name not in (None, "__main__") and "<" not in name
-    return Architecture(
-        source,
-        f"{module_name}:{name}" if importable else None,
-        _preprocess(source, sys.modules.get(module_name or "")),
-    )
+    told = f"{module_name}:{name}" if importable else None
+    if name == FUNCTION:
+        pair = Pair(source)
+        return Architecture(pair.refuse, told, None, pair)
+    return Architecture(source, told, _preprocess(source, sys.modules.get(module_name or "")))
 
 
 def build(architecture: Architecture) -> Any:
@@ -79,10 +148,10 @@ def build(architecture: Architecture) -> Any:
         return architecture.build()
     except ModelError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(
             f"The architecture cannot be built: {type(error).__name__}: {first_line(error)}",
-            "It is called without arguments; give them defaults.",
+            "Give it its arguments, as in net.py:Net(width=32), or defaults in its code.",
         ) from error
 
 
@@ -107,7 +176,7 @@ def _file_module(place: str) -> ModuleType:
     sys.path.insert(0, str(path.resolve().parent))  # so that the file can import its neighbors
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _failed(place, error) from error
     finally:
@@ -118,11 +187,11 @@ def _file_module(place: str) -> ModuleType:
 def _named_module(place: str) -> ModuleType:
     try:
         return importlib.import_module(place)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed(place, error) from error
 
 
-def _failed(place: str, error: Exception) -> ModelError:
+def _failed(place: str, error: BaseException) -> ModelError:
     return ModelError(
         f"The architecture {place} cannot be imported: {type(error).__name__}: {first_line(error)}", FORM
     )
@@ -133,7 +202,10 @@ def _attribute(module: ModuleType, name: str, place: str) -> Callable[[], Any]:
     for part in name.split("."):
         found = getattr(found, part, None)
     if not callable(found):
-        raise ModelError(f"{place} has no callable {name!r}.", FORM)
+        raise ModelError(
+            f"{place} has no callable {name!r}.",
+            f"Or name another callable. {FORM}" if name == FUNCTION else FORM,
+        )
     return found
 
 

@@ -69,15 +69,22 @@ class ModelReference:
         How images become inputs; None leaves it to the model's own default.
     sha256 : str
         Of the file that was loaded.
+    trust : bool
+        Whether the user lets the file run code. It goes to processes that the same command starts, never into a run.
     """
 
     source: str
     architecture: str | None
     preprocess: Preprocess | None
     sha256: str = ""
+    trust: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
+        """Return plain data for JSON, for a process of one's own."""
+        return self.told() | ({"trust": True} if self.trust else {})
+
+    def told(self) -> dict[str, Any]:
+        """Return what a run tells of its model, as plain data: a run cannot ask to be trusted."""
         return {
             "source": self.source,
             "architecture": self.architecture,
@@ -94,6 +101,7 @@ class ModelReference:
             data.get("architecture"),
             Preprocess.from_dict(preprocess) if preprocess else None,
             data.get("sha256", ""),
+            data.get("trust") is True,
         )
 
 

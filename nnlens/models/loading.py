@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
 
 ADAPTERS = {"torch": "nnlens.models.torch", "keras": "nnlens.models.keras"}
 """Framework → package that speaks the Model protocol for it: `open_file` and `wrap`."""
-FRAMEWORKS = {"torch": "torch", "safetensors": "torch", "keras": "keras", "hdf5": "keras"}
+FRAMEWORKS = {
+    "torch": "torch",
+    "safetensors": "torch",
+    "torchscript": "torch",
+    "exported": "torch",
+    "pickle": "torch",
+    "keras": "keras",
+    "hdf5": "keras",
+}
 """Kind of file → framework."""
 BASES = {"keras": ("keras.src.models.model", "Model"), "torch": ("torch.nn.modules.module", "Module")}
 """Framework → module and name of the class that its networks derive from. Keras comes first: on torch its networks are
@@ -32,6 +41,7 @@ def load_model(
     source: str | os.PathLike[str] | object,
     architecture: str | Callable[[], Any] | None = None,
     preprocess: Preprocess | None = None,
+    trust: bool = False,
 ) -> Model:
     """Open a trained image classifier.
 
@@ -39,12 +49,17 @@ def load_model(
     ----------
     source : str, path, torch.nn.Module or keras.Model
         A file (``.pth``, ``.pt``, ``.safetensors``, ``.keras``, ``.h5``; told by content), a live network, or
-        ``"zoo:digits"`` and ``"zoo:fashion-mnist"``, which come with nnlens.
+        ``"zoo:digits"`` and ``"zoo:fashion-mnist"``, which come with nnlens. A ``.py`` file with a function
+        ``get_model_and_input(image)`` is run.
     architecture : str or callable, optional
-        For weights of torch: ``"file.py:callable"`` or ``"package.module:callable"``. This code is run.
+        For weights alone: ``"file.py:callable"`` or ``"package.module:callable"``, perhaps with arguments that are
+        literals, ``"file.py:Net(width=32)"``. This code is run.
     preprocess : Preprocess, optional
         How images become inputs. Where it is left out it is taken from the attribute `preprocess` of the architecture,
         or for Keras from the input's shape with values scaled to 0–1.
+    trust : bool
+        Let a file that is a program of torch (TorchScript, ``.pt2``, a pickled network) run its code. Only for files
+        of people whom you would let use your computer.
 
     Returns
     -------
@@ -54,7 +69,8 @@ def load_model(
     Raises
     ------
     ModelError
-        If the file is not what it should be, or does not fit. A file that carries code is refused and never run.
+        If the file is not what it should be, or does not fit. Without `trust` a file that carries code is refused and
+        never run.
     """
     if not isinstance(source, str | os.PathLike):
         return _adapter(_framework_of(source)).wrap(source, preprocess)
@@ -66,9 +82,24 @@ def load_model(
         raise ModelError(
             f"There is no file {name!r}.", "Give a file of weights, or zoo:digits to try nnlens."
         )
-    kind = sniff(path)
     digest = file_sha256(path)
-    return _adapter(FRAMEWORKS[kind]).open_file(path, kind, name, architecture, preprocess, digest)
+    if path.suffix == ".py":
+        return _open_code(path, name, architecture, preprocess, digest)
+    kind = sniff(path, trust)
+    opened = partial(_adapter(FRAMEWORKS[kind]).open_file, path, kind, name, architecture, preprocess, digest)
+    return opened(trust=True) if trust and FRAMEWORKS[kind] == "torch" else opened()
+
+
+def _open_code(
+    path: Path, name: str, architecture: object, preprocess: Preprocess | None, digest: str
+) -> Model:
+    """Run a Python file that gives its network itself: naming it here is to ask for that."""
+    if architecture is not None:
+        raise ModelError(
+            f"{name} is code, and an architecture is given as well.",
+            "Give the file of weights, and this as the architecture; or this alone.",
+        )
+    return _adapter("torch").open_code(path, name, preprocess, digest)
 
 
 def reopen_model(reference: ModelReference) -> Model:
@@ -79,7 +110,7 @@ def reopen_model(reference: ModelReference) -> Model:
     ModelError
         If it cannot be opened, or the file has changed since.
     """
-    model = load_model(reference.source, reference.architecture, reference.preprocess)
+    model = load_model(reference.source, reference.architecture, reference.preprocess, reference.trust)
     if reference.sha256 and model.reference is not None and model.reference.sha256 != reference.sha256:
         raise ModelError(f"{reference.source} has changed since it was opened.", "Open it again.")
     return model

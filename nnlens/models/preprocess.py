@@ -20,6 +20,8 @@ Fit = Literal["stretch", "crop", "pad"]
 Order = Literal["RGB", "BGR", "grey"]
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Numbers = float | Sequence[float]
+LATER = {"share": 1.0, "code": ""}
+"""Settings that came later, with the value that stands for their absence."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Preprocess:
         One number, or one for each channel in the network's order.
     order : {"RGB", "BGR", "grey"}
         Channels that the network expects.
+    share : float
+        With "crop", how much of the shorter side stays: .875 for the middle 224 pixels of 256.
+    code : str
+        Where the architecture's own code makes inputs of images, its SHA-256: then only size and channels are true
+        here, and only the model can make inputs.
 
     Raises
     ------
@@ -58,6 +65,8 @@ class Preprocess:
     mean: Numbers = 0
     std: Numbers = 1
     order: Order = "RGB"
+    share: float = 1.0
+    code: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", _size(self.size))
@@ -71,6 +80,9 @@ class Preprocess:
         scale: Any = self.scale
         if not (isinstance(scale, Real) and np.isfinite(float(scale)) and float(scale) > 0):
             raise ModelError(f"scale cannot be {self.scale!r}.", "It is a positive number, such as 1/255.")
+        share: Any = self.share
+        if not (isinstance(share, Real) and 0 < float(share) <= 1):
+            raise ModelError(f"share cannot be {self.share!r}.", "It is more than 0 and at most 1.")
         if np.any(np.asarray(self.std) <= 0):
             raise ModelError(
                 f"std cannot be {self.std}.", "Every channel is divided by it: give positive numbers."
@@ -91,6 +103,17 @@ class Preprocess:
         """Number of channels of the input."""
         return 1 if self.order == "grey" else 3
 
+    @property
+    def words(self) -> str:
+        """The whole in words, for notes."""
+        if self.code:
+            return f"{self.height}×{self.width} pixels by the architecture's own code"
+        part = f" of {self.share:.4g}" if self.fit == "crop" and self.share != 1 else ""
+        return (
+            f"{self.height}×{self.width} pixels by {self.fit}{part}, {self.resample}, scale {self.scale:.4g}, "
+            f"mean {_short(self.mean)}, std {_short(self.std)}, {self.order}"
+        )
+
     def __call__(self, images: Images) -> NDArray[np.float32]:
         """Turn images into inputs.
 
@@ -109,6 +132,11 @@ class Preprocess:
         ModelError
             If the array is not of that kind.
         """
+        if self.code:
+            raise ModelError(
+                "Images become inputs by the architecture's own code, which is not here.",
+                "Use model.prepare, or give another preprocessing (--size on the command line).",
+            )
         pixels = self._ordered(self.place(images))
         mean, std = (np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (self.mean, self.std))
         inputs = np.multiply(pixels.transpose(0, 3, 1, 2), np.float32(self.scale), order="C")
@@ -168,7 +196,7 @@ class Preprocess:
             target[:] = self._scaled(image, height, width)
             return
         ratios = height / y, width / x
-        factor = max(ratios) if self.fit == "crop" else min(1.0, *ratios)
+        factor = max(ratios) / self.share if self.fit == "crop" else min(1.0, *ratios)
         scaled = self._scaled(image, max(1, round(y * factor)), max(1, round(x * factor)))
         (top, high, tall), (left, low, wide) = (
             _centered(inner, outer) for inner, outer in zip(scaled.shape[:2], (height, width), strict=True)
@@ -183,8 +211,8 @@ class Preprocess:
         return np.asarray(scaled).reshape(height, width, image.shape[2])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return asdict(self)
+        """Return plain data for JSON; what is as it was before there was a choice is left out, as in older runs."""
+        return {name: value for name, value in asdict(self).items() if LATER.get(name) != value}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
@@ -225,6 +253,10 @@ def _numbers(value: Any, name: str, channels: int) -> float | tuple[float, ...]:
     return float(numbers[0]) if len(numbers) == 1 else tuple(map(float, numbers))
 
 
+def _short(value: Numbers) -> str:
+    return ",".join(f"{number:.4g}" for number in np.atleast_1d(value))
+
+
 def _colored(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     """Repeat grey to RGB, or weigh RGB to grey as ITU-R 601 does, rounded as Pillow rounds."""
     if images.shape[3] == channels:
@@ -236,5 +268,8 @@ def _colored(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
 
 
 def _centered(inner: int, outer: int) -> tuple[int, int, int]:
-    """Return where a centered span lies: start in the outer, start in the inner, length."""
-    return max(0, (outer - inner) // 2), max(0, (inner - outer) // 2), min(inner, outer)
+    """Return where a centered span lies: start in the outer, start in the inner, length.
+
+    A cut that cannot be in the very middle is rounded as torchvision rounds it, so that pixels are the same.
+    """
+    return max(0, (outer - inner) // 2), max(0, round((inner - outer) / 2)), min(inner, outer)

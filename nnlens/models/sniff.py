@@ -9,7 +9,7 @@ from typing import Literal
 
 from nnlens.errors import ModelError
 
-Kind = Literal["torch", "safetensors", "keras", "hdf5"]
+Kind = Literal["torch", "safetensors", "keras", "hdf5", "torchscript", "exported", "pickle"]
 
 ZIP = b"PK\x03\x04"
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -22,10 +22,17 @@ UNPACKING = 16
 
 STATE_DICT_HINT = "Save the weights alone: torch.save(model.state_dict(), FILE)."
 AGAIN = "Fetch the file again."
+TRUST_HINT = f"{STATE_DICT_HINT} Or, if you trust who made it: --trust (trust=True)."
 
 
-def sniff(path: Path) -> Kind:
+def sniff(path: Path, trust: bool = False) -> Kind:
     """Tell what a file of weights is.
+
+    Parameters
+    ----------
+    path : Path
+    trust : bool
+        Whether programs are wanted, too: ``"torchscript"``, ``"exported"``, ``"pickle"``. Here nothing is run.
 
     Raises
     ------
@@ -38,13 +45,15 @@ def sniff(path: Path) -> Kind:
     if not head:
         raise ModelError(f"{path.name} is empty.", AGAIN)
     if head.startswith(ZIP):
-        return _zipped(path, size)
+        return _zipped(path, size, trust)
     if head.startswith(HDF5):
         return "hdf5"
     if head.startswith(OLD_TORCH):
         return "torch"
     if _is_safetensors(head, size):
         return "safetensors"
+    if trust and _is_pickle(head):
+        return "pickle"
     raise _refusal(path.name, head)
 
 
@@ -55,7 +64,7 @@ def _is_safetensors(head: bytes, size: int) -> bool:
     return bool(length <= min(LARGEST_HEADER, size - 8))
 
 
-def _zipped(path: Path, size: int) -> Kind:
+def _zipped(path: Path, size: int, trust: bool) -> Kind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -69,26 +78,32 @@ def _zipped(path: Path, size: int) -> Kind:
         )
     if any(_escapes(name) for name in names):
         raise ModelError(f"{path.name} holds a file that points outside of it.", "Do not open it.")
-    return _archive(path.name, names)
+    return _archive(path.name, names, trust)
 
 
 def _escapes(name: str) -> bool:
     return name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/")
 
 
-def _archive(name: str, names: list[str]) -> Kind:
+def _archive(name: str, names: list[str], trust: bool) -> Kind:
     inner = {entry.partition("/")[2] or entry for entry in names}
     if {"config.json", "metadata.json"} <= set(names):
         return "keras"
     if "constants.pkl" in inner or any(entry.startswith("code/") for entry in inner):
-        raise ModelError(
-            f"{name} is a TorchScript program: opening it would run the code in it.", STATE_DICT_HINT
-        )
+        if trust:
+            return "torchscript"
+        raise ModelError(f"{name} is a TorchScript program: opening it would run the code in it.", TRUST_HINT)
     if "archive_format" in inner or any("exported_program" in entry for entry in names):
-        raise ModelError(f"{name} is an exported torch program: opening it would run code.", STATE_DICT_HINT)
+        if trust:
+            return "exported"
+        raise ModelError(f"{name} is an exported torch program: opening it would run code.", TRUST_HINT)
     if "data.pkl" in inner:
         return "torch"
     raise ModelError(f"{name} is a zip archive, but neither torch nor Keras wrote it.", "Unpack it first.")
+
+
+def _is_pickle(head: bytes) -> bool:
+    return head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
 
 
 def _refusal(name: str, head: bytes) -> ModelError:
@@ -97,8 +112,8 @@ def _refusal(name: str, head: bytes) -> ModelError:
         return ModelError(f"{name} is a web page, probably an error page.", AGAIN)
     if text.startswith(b"version https://git-lfs"):
         return ModelError(f"{name} is a git-lfs pointer, not the weights.", "Run: git lfs pull.")
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
-        return ModelError(f"{name} is a Python pickle: opening it could run code.", STATE_DICT_HINT)
+    if _is_pickle(head):
+        return ModelError(f"{name} is a Python pickle: opening it could run code.", TRUST_HINT)
     if text.startswith(b"{"):
         return ModelError(f"{name} is JSON: an architecture without weights.", "Give the file of weights.")
     return ModelError(

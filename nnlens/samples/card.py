@@ -155,6 +155,6 @@ def make_card(
 
 def spans(count: int, shape: tuple[int, int, int] | None) -> Iterator[slice]:
     """Cut samples into batches that need little memory."""
-    size = FEW if shape is None else min(4096, max(1, BYTES // int(np.prod(shape))))
+    size = FEW if shape is None else min(4096, max(1, BYTES // max(1, int(np.prod(shape)))))
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))

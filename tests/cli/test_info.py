@@ -86,3 +86,11 @@ def test_many_classes_are_cut(nnlens, tmp_path):
     answer = nnlens("info", tmp_path / "a.npz")
     assert "… 50 more" in answer.out
     assert len(answer.out.splitlines()) < 110
+
+
+def test_a_run_of_embeddings_has_a_card_without_images(nnlens, tmp_path):
+    library.capture_embeddings(np.eye(6, 4, dtype=np.float32), tmp_path / "run", labels=[0, 0, 1, 1, 1, -1])
+    card = nnlens("info", tmp_path / "run", "--json").json()["card"]
+    assert (card["samples"], card["counts"], card["unlabelled"]) == (6, {"all": [2, 3]}, {"all": 1})
+    assert card["sizes"] == card["mean"] == []
+    assert "no images" in nnlens("info", tmp_path / "run").out

@@ -30,4 +30,5 @@ def test_the_names_others_rely_on_keep_their_signatures():
     assert parameters(nnlens.capture)[:4] == ["model", "samples", "path", "layers"]
     assert parameters(nnlens.Lens)[:2] == ["store", "model"]
     assert parameters(nnlens.open_store)[:1] == ["path"]
-    assert parameters(nnlens.Preprocess) == ["size", "fit", "resample", "scale", "mean", "std", "order"]
+    settings = ["size", "fit", "resample", "scale", "mean", "std", "order", "share", "code"]
+    assert parameters(nnlens.Preprocess) == settings

@@ -12,6 +12,7 @@ KINDS = {
     "conv1d": "Conv1d",
     "conv2d": "Conv2d",
     "conv3d": "Conv3d",
+    "convolution": "Conv2d",  # what programs call all of them
     "conv_transpose2d": "ConvTranspose2d",
     "linear": "Linear",
     "matmul": "MatMul",
@@ -69,8 +70,20 @@ TRANSPARENT = frozenset(
 
 
 def function_name(function: Callable[..., Any]) -> str:
-    """Return what a function is called, whether it works in place or through an operator: ``add_`` is ``add``."""
-    return getattr(function, "__name__", "").strip("_")
+    """Return what a function is called, whether it works in place or through an operator: ``add_`` is ``add``.
+
+    In programs it is an overload, such as ``add_.Tensor``.
+    """
+    return _bare_name(function).strip("_")
+
+
+def works_in_place(function: Callable[..., Any]) -> bool:
+    """Whether a function writes over its input, by its name."""
+    return _bare_name(function).endswith("_")
+
+
+def _bare_name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", "")).partition(".")[0]
 
 
 def layer_kind(name: str, inputs: list[Tensor], output: Tensor, computed: int) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -49,6 +49,8 @@ class TorchModel:
     reference : ModelReference, optional
     notes : sequence of str
         What was done on opening, for the user.
+    own_input : callable, optional
+        Makes inputs of images where the architecture's own code does.
 
     Raises
     ------
@@ -65,9 +67,11 @@ class TorchModel:
         name: str,
         reference: ModelReference | None = None,
         notes: Sequence[str] = (),
+        own_input: Callable[[Images], Float] | None = None,
     ) -> None:
         self.module = _unwrapped(module)
         self.preprocess = preprocess
+        self._own_input = own_input
         self.name = name
         self.reference = reference
         first = next(
@@ -102,7 +106,7 @@ class TorchModel:
 
     def prepare(self, images: Images) -> Float:
         """Turn images (sample, y, x, channel) into inputs (sample, channel, y, x)."""
-        return self.preprocess(images)
+        return (self._own_input or self.preprocess)(images)
 
     def predict(self, inputs: Float) -> Float:
         """Return logits (sample, class_)."""

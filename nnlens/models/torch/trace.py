@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.export.unflatten import InterpreterModule, UnflattenedModule
 from torch.overrides import TorchFunctionMode
 
-from nnlens.models.torch.functions import function_name, layer_kind, main_tensor, tensors
+from nnlens.models.torch.functions import function_name, layer_kind, main_tensor, tensors, works_in_place
 
 BATCH = 2
 """Samples in the watched pass: with one, a dimension of the batch could not be told from others."""
@@ -104,6 +105,10 @@ class Tracer(TorchFunctionMode):
         self._alive: list[object] = [image]  # ids are only unique among the living
         self._outputs: list[tuple[Tensor, int]] = []
         self._names: dict[int, list[str]] = {}
+        # in a program a layer may be left as a bare function of weights, which still bear its name
+        bare = isinstance(module, UnflattenedModule)
+        weights = module.named_parameters() if bare else ()
+        self._owners = {id(weight): name.rpartition(".")[0] for name, weight in weights}
         self._counts: Counter[int | str] = Counter()
         self._within: list[tuple[str, bool, Sources]] = []
         self._handles: list[Any] = []
@@ -161,10 +166,10 @@ class Tracer(TorchFunctionMode):
             return
         around = self._within[-1][0] + "." if self._within else ""
         weights = [tensor for tensor in inputs if isinstance(tensor, nn.Parameter)]
-        in_place = getattr(func, "__name__", "").endswith("_") or result is inputs[0]
-        call = Call(
-            name, ordinal, f"{around}F.{name}", kind, tuple(result.shape[1:]), sources, *_weight(weights)
-        )
+        owner = next((self._owners[id(weight)] for weight in weights if self._owners.get(id(weight))), None)
+        in_place = works_in_place(func) or result is inputs[0]
+        label = owner or f"{around}F.{name}"
+        call = Call(name, ordinal, label, kind, tuple(result.shape[1:]), sources, *_weight(weights))
         call.in_place = in_place
         self._add(call, result)
 
@@ -185,9 +190,7 @@ class Tracer(TorchFunctionMode):
                 self.calls[self.made[id(tensor)]].also_called(names)
             return
         shape = tuple(tensor.shape[1:])
-        call = Call(
-            module, ordinal, names[0], type(module).__name__, shape, sources, *_weight(module.parameters())
-        )
+        call = Call(module, ordinal, names[0], _kind(module), shape, sources, *_weight(module.parameters()))
         call.aliases += names[1:]
         self._alive.append(output)
         self._add(call, tensor)
@@ -206,6 +209,11 @@ class Tracer(TorchFunctionMode):
 
     def _joined(self, inputs: Any) -> Sources:
         return frozenset().union(*(self._sources.get(id(tensor), frozenset()) for tensor in inputs))
+
+
+def _kind(module: nn.Module) -> str:
+    """Return the class of a module; of a program's parts that which they were made from."""
+    return (isinstance(module, InterpreterModule) and module.ty) or type(module).__name__
 
 
 def _weight(parameters: Any) -> tuple[int, bool]:

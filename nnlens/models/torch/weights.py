@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from nnlens.errors import ModelError
 from nnlens.models.architecture import first_line
-from nnlens.models.sniff import AGAIN, STATE_DICT_HINT, Kind
+from nnlens.models.sniff import AGAIN, STATE_DICT_HINT, TRUST_HINT, Kind
+from nnlens.models.torch import programs
 
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "weights")
 """Keys under which training programs keep the weights among other things."""
@@ -26,8 +27,8 @@ SHOWN = 3
 Weights = dict[str, Tensor]
 
 
-def read_weights(path: Path, kind: Kind) -> tuple[Weights, tuple[str, ...]]:
-    """Read the weights of a file.
+def read_weights(path: Path, kind: Kind, trust: bool = False) -> tuple[Weights, tuple[str, ...]]:
+    """Read the weights of a file; of a program only where it is trusted.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def read_weights(path: Path, kind: Kind) -> tuple[Weights, tuple[str, ...]]:
     ModelError
         If the file is damaged, or carries more than weights.
     """
-    loaded = _read_safetensors(path) if kind == "safetensors" else _read_pickle(path)
+    loaded = _read(path, kind, trust)
     if isinstance(loaded, Mapping) and loaded and all(isinstance(value, Tensor) for value in loaded.values()):
         return dict(loaded), ()
     for key in WRAPPINGS:
@@ -51,6 +52,12 @@ def read_weights(path: Path, kind: Kind) -> tuple[Weights, tuple[str, ...]]:
             if tensors:
                 return tensors, (f"The weights were taken from the entry {key!r} of the file.",)
     raise ModelError(f"{path.name} holds no weights by name.", STATE_DICT_HINT)
+
+
+def _read(path: Path, kind: Kind, trust: bool) -> Any:
+    if kind == "safetensors":
+        return _read_safetensors(path)
+    return programs.read_state(path, kind) if trust else _read_pickle(path)
 
 
 def _read_safetensors(path: Path) -> Any:
@@ -70,7 +77,7 @@ def _read_pickle(path: Path) -> Any:
         ):
             raise ModelError(
                 f"{path.name} carries Python objects and not weights alone: opening it could run code.",
-                STATE_DICT_HINT,
+                TRUST_HINT,
             ) from error
         raise ModelError(f"{path.name} is cut off or damaged.", AGAIN) from error
 

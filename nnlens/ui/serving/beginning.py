@@ -36,6 +36,8 @@ class Begun:
         As in `nnlens.load_model`.
     job : Job or None
         None where the run is complete already.
+    trust : bool
+        Whether the model's file may run its code.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class Begun:
     architecture: str | None
     preprocess: Preprocess | None
     job: Job | None
+    trust: bool = False
 
 
 def begin(
@@ -53,6 +56,7 @@ def begin(
     *,
     architecture: str | None = None,
     preprocess: Preprocess | None = None,
+    trust: bool = False,
     split: str = "train",
     limit: int | None = None,
     seed: int | None = None,
@@ -62,7 +66,7 @@ def begin(
 
     Parameters
     ----------
-    model, architecture, preprocess : optional
+    model, architecture, preprocess, trust : optional
         As in `nnlens.load_model`.
     samples, split, limit, seed : optional
         As in `nnlens.load_samples`.
@@ -76,6 +80,7 @@ def begin(
             "source": str(model),
             "architecture": architecture,
             "preprocess": preprocess.to_dict() if preprocess else None,
+            **({"trust": True} if trust else {}),
         },
         "samples": {"source": str(samples), "split": split, "limit": limit, "seed": seed},
         "options": dict(options or {}),
@@ -83,7 +88,7 @@ def begin(
     path = Path(run) if run is not None else cache_folder() / "runs" / _folder(request)
     title = f"{Path(str(model)).name.removeprefix(ZOO)} × {Path(str(samples)).name}"
     job = None if _is_complete(path) else _start(request, path)
-    return Begun(path, title, str(model), architecture, preprocess, job)
+    return Begun(path, title, str(model), architecture, preprocess, job, trust)
 
 
 def begin_demo() -> Begun:

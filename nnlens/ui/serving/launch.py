@@ -37,6 +37,7 @@ def show_runs(
     model: str | Path | None = None,
     architecture: str | None = None,
     preprocess: Preprocess | None = None,
+    trust: bool = False,
 ) -> RunShow:
     """Show a run, or the runs in a folder.
 
@@ -45,7 +46,7 @@ def show_runs(
     path : str or Path
     model : str or Path, optional
         File of the network that the runs were captured with; attributions need it.
-    architecture, preprocess : optional
+    architecture, preprocess, trust : optional
         As in `nnlens.load_model`.
 
     Raises
@@ -55,7 +56,7 @@ def show_runs(
     ModelError
         If the model is not that of the first run.
     """
-    runs = Runs(find_runs(Path(path)), lambda place: open_lens(place, model, architecture, preprocess))
+    runs = Runs(find_runs(Path(path)), lambda place: open_lens(place, model, architecture, preprocess, trust))
     runs.lens(runs.names[0])
     return RunShow(runs)
 
@@ -69,7 +70,7 @@ def show_capture(begun: Begun) -> Show:
     """
 
     def opened(place: Path = begun.path) -> Lens:
-        return open_lens(place, begun.model, begun.architecture, begun.preprocess)
+        return open_lens(place, begun.model, begun.architecture, begun.preprocess, begun.trust)
 
     if begun.job is None:
         return RunShow(Runs({begun.path.resolve().name: begun.path}, opened), True)
@@ -81,6 +82,7 @@ def open_lens(
     model: str | Path | None = None,
     architecture: str | None = None,
     preprocess: Preprocess | None = None,
+    trust: bool = False,
 ) -> Lens:
     """Open a run with its model, which is not read before it is used where its file is known to be the run's own.
 
@@ -98,8 +100,8 @@ def open_lens(
     check_has_model(store)
     return Lens(
         store,
-        _same_file(store, str(model), architecture, preprocess)
-        or load_model(str(model), architecture, preprocess),
+        _same_file(store, str(model), architecture, preprocess, trust)
+        or load_model(str(model), architecture, preprocess, trust),
     )
 
 
@@ -109,7 +111,7 @@ def _reference(store: Store) -> Mapping[str, Any]:
 
 
 def _same_file(
-    store: Store, source: str, architecture: str | None, preprocess: Preprocess | None
+    store: Store, source: str, architecture: str | None, preprocess: Preprocess | None, trust: bool
 ) -> Model | None:
     """Return a stand-in where the file is the one that the run was captured from, to be opened on first use."""
     reference = _reference(store)
@@ -120,11 +122,13 @@ def _same_file(
         else path.is_file() and file_sha256(path) == digest
     )
     stored = store.metadata.get("preprocess")
+    if source.endswith(".py"):  # the weights that this code loads are not in it
+        return None
     if not digest or not same or not stored or (preprocess and preprocess != Preprocess.from_dict(stored)):
         return None
     own = Preprocess.from_dict(stored)
     return LaterModel(
-        store.metadata["model"], store.graph, own, ModelReference(source, architecture, own, digest)
+        store.metadata["model"], store.graph, own, ModelReference(source, architecture, own, digest, trust)
     )
 
 

@@ -159,7 +159,8 @@ def test_a_callable_is_an_architecture_too(net, inputs):
     ("architecture", "what"),
     [
         (None, "also needs the code of the network"),
-        ("net.py", "names no callable"),
+        ("net.py", "no callable 'get_model_and_input'. Or name another"),
+        ("net", "names no callable"),
         ("nothing.py:net", "no architecture file 'nothing.py'"),
         ("net.py:nothing", "no callable 'nothing'"),
         ("net.py:preprocess.size", "no callable"),
@@ -343,3 +344,31 @@ def test_no_file(net):
 def test_what_is_no_network_is_named():
     with pytest.raises(ModelError, match="A dict is no network"):
         load_model({"weights": 1})
+
+
+def test_an_architecture_takes_arguments_and_another_process_the_same(net, inputs):
+    Path("wide.py").write_text(
+        "from torch import nn\n"
+        "def build(width, classes=7, act='gelu'):\n"
+        "    layer = {'relu': nn.ReLU, 'gelu': nn.GELU}[act]\n"
+        "    return nn.Sequential(nn.Conv2d(1, width, 3), layer(), nn.Flatten(), nn.Linear(9 * width, classes))\n"
+    )
+    torch.save(net.state_dict(), "weights.pt")
+    spec = 'wide.py:build(2, classes=3, act="relu")'
+    model = load_model("weights.pt", spec, Preprocess(5, order="grey"))
+    np.testing.assert_allclose(model.predict(inputs), plain(net, inputs), atol=1e-6)
+    assert model.reference.architecture == spec
+    again = reopen_model(ModelReference.from_dict(model.reference.to_dict()))
+    np.testing.assert_array_equal(again.predict(inputs), model.predict(inputs))
+    with pytest.raises(ModelError, match=r"cannot be built: TypeError.*net\.py:Net\(width=32\)"):
+        load_model("weights.pt", "wide.py:build")
+
+
+def test_an_architecture_that_ends_the_program_is_an_error(net):
+    torch.save(net.state_dict(), "weights.pt")
+    Path("ends.py").write_text("import sys\nsys.exit(3)")
+    Path("late.py").write_text("import sys\ndef net():\n    sys.exit(3)")
+    with pytest.raises(ModelError, match="cannot be imported: SystemExit"):
+        load_model("weights.pt", "ends.py:net")
+    with pytest.raises(ModelError, match="cannot be built: SystemExit"):
+        load_model("weights.pt", "late.py:net")
