@@ -58,6 +58,7 @@ format: $(READY) ## Format the code and mend what can be mended
 
 reference: $(READY) ## Write the pages of docs that are made from the code
 	$(BIN)/python docs/write_reference.py
+	$(BIN)/python docs/write_bad_inputs.py
 
 docs: $(DOCS_READY) reference ## Build the pages of docs into docs/_build
 	$(BIN)/sphinx-build -q -W -b html docs docs/_build
