@@ -137,7 +137,9 @@ def test_a_map_is_brushed_and_a_sample_inspected(page, run):
     page.tell("20 selected", "20 samples match")
 
 
-@pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")  # Panel 1.9's table, with pandas 3.1
+@pytest.mark.filterwarnings(
+    "ignore:The inplace keyword:DeprecationWarning"
+)  # Panel 1.9's table, with pandas 3.1
 @pytest.mark.parametrize("labels", [None, np.full(60, -1), ["x" * 10_000] * 60, list(range(60))])
 def test_every_part_is_built_whatever_the_labels(tmp_path, labels):
     store = capture_embeddings(np.random.default_rng(0).normal(size=(60, 4)), tmp_path / "run", labels=labels)
