@@ -135,6 +135,10 @@ def test_a_map_is_brushed_and_a_sample_inspected(page, run):
     page.keyboard.type("label == 'dog'")
     page.keyboard.press("Enter")
     page.tell("20 selected", "20 samples match")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("loss > 1")
+    page.keyboard.press("Enter")
+    page.tell("There is no column 'loss'.", "There are id, label.")
 
 
 @pytest.mark.filterwarnings(
