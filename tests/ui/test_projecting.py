@@ -166,6 +166,17 @@ def test_what_is_there_already_is_shown_at_once_and_the_best_of_it(page):
     assert page.maps["a"].title == "slow of fc1"
 
 
+def test_where_both_maps_have_one_layer_they_end_at_two_methods(page):
+    page.projecting.layers[:] = [stop for stop in page.projecting.layers if stop.name == "fc1"]
+    page.lens.there["local:quick", "fc1"] = result_of("quick", "fc1")
+    FirstMaps(page.projecting).start()
+    assert page.maps["a"].title == page.maps["b"].title == "quick of fc1"
+    end(page, "best", "fc1")
+    assert page.maps["a"].title == "best of fc1"
+    end(page, "slow", "fc1")  # the second best, though it takes long: else both maps were the same
+    assert page.maps["b"].title == "slow of fc1"
+
+
 def test_a_long_one_is_not_started_unless_asked(page):
     SECONDS["best"] = 500.0
     try:

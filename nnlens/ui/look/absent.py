@@ -16,7 +16,7 @@ PICTURES = "Make it again with --images, or images=… in Python."
 def no_network(title: str) -> Markup:
     """Say why a panel of predictions is empty, and how to get one that is not."""
     way = fill(
-        'With a network and its data set there are some: <span class="code">{words}</span>', words=CAPTURE
+        'Capture a network with its data set to see some:<div class="code">{words}</div>', words=CAPTURE
     )
     return empty(title, WHY, way)
 

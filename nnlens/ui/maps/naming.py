@@ -52,9 +52,14 @@ def peaks(
     sizes = np.bincount(codes[known], minlength=1)
     enough = max(3, LEAST * len(codes))
     largest = [int(c) for c in np.argsort(-sizes, kind="stable")[:MOST] if sizes[c] >= enough]
-    cells = codes[known] * GRID**2 + column * GRID + row
-    counts = np.bincount(cells, minlength=len(sizes) * GRID**2).reshape(-1, GRID, GRID)
-    middles = [(c, *_densest(counts[c])) for c in largest]
+    place = np.full(
+        len(sizes), -1, np.intp
+    )  # a grid for the named ones alone: there may be thousands of classes
+    place[largest] = np.arange(len(largest))
+    grid = place[codes[known]]
+    cells = (grid * GRID**2 + column * GRID + row)[grid >= 0]
+    counts = np.bincount(cells, minlength=len(largest) * GRID**2).reshape(-1, GRID, GRID)
+    middles = [(c, *_densest(each)) for c, each in zip(largest, counts, strict=True)]
     return [(c, x0 + across * (x1 - x0), y0 + up * (y1 - y0)) for c, across, up in middles]
 
 

@@ -111,7 +111,7 @@ class Bottom:
 
     def _without_network(self) -> pn.Column:
         """Show the samples of a run of embeddings, and why there is no more: its pictures, or else its table."""
-        why = Live(no_network("No predictions"), css="bottom.css")
+        why = Live(no_network("No predictions"), css="bottom.css", css_classes=["flush"])
         if self.session.data.pictured:
             pool = Pool(self.session, self.walk, size=48, label="pictures")
             ranking = Ranking(self.session, self.walk, size=20, label="ranking")

@@ -50,6 +50,9 @@ class ClassChips:
 
     def paint(self) -> None:
         """Draw the chips."""
+        if not self.classes:  # nothing has a label
+            self.view.show(fill(""))
+            return
         shown = self.shown
         rest = self._there - len(self.classes)
         self.view.show(

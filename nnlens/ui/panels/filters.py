@@ -26,6 +26,7 @@ class FilterField:
     def __init__(self, session: Session) -> None:
         self.session = session
         data = session.data
+        self._example = EXAMPLE if data.scored else "label == 1"
         self.names = {side: data.class_names for side in data.variables if side != "loss"}
         self.input = Line(
             session.guard(self.apply),
@@ -71,7 +72,8 @@ class FilterField:
         try:
             mask = self._mask(text)
         except FilterError as error:
-            self.message.show(_problem(error.message, error.hint))
+            hint = error.hint or f"Try {EXAMPLE}."
+            self.message.show(_problem(error.message, hint.replace(EXAMPLE, self._example)))
             return
         if not mask.any():
             self._say_empty(text)
@@ -114,5 +116,5 @@ def _problem(message: str, hint: str) -> Markup:
     return fill(
         '<div class="none" role="alert"><span class="bad">{message}</span> {hint}</div>',
         message=message,
-        hint=hint or f"Try {EXAMPLE}.",
+        hint=hint,
     )
