@@ -93,8 +93,7 @@ def decode(path: Path, channels: int) -> NDArray[np.uint8]:
         with _opened(path) as picture:
             if picture.width * picture.height > LARGEST:
                 raise SamplesError(f"has {picture.width * picture.height / 1e6:,.0f} megapixels")
-            upright = ImageOps.exif_transpose(picture)
-            pixels = np.asarray(eight_bits(upright).convert("L" if channels == 1 else "RGB"))
+            pixels = np.asarray(_converted(eight_bits(_upright(picture)), "L" if channels == 1 else "RGB"))
     except UnidentifiedImageError as error:
         raise SamplesError(_what_instead(path)) from error
     except FAILURES as error:
@@ -108,6 +107,19 @@ def _is_turned(picture: Image.Image) -> bool:
     if picture.format == "PNG" and "exif" not in picture.info:
         return False
     return picture.getexif().get(ORIENTATION) in TURNED
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as EXIF says; Pillow itself would copy all others."""
+    picture.load()  # what EXIF says may stand behind the pixels
+    if picture.getexif().get(ORIENTATION, 1) == 1:
+        return picture
+    return ImageOps.exif_transpose(picture)
+
+
+def _converted(picture: Image.Image, mode: str) -> Image.Image:
+    """Convert a picture, without a copy where it has the mode already."""
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _opened(path: Path) -> Any:
