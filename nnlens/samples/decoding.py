@@ -30,7 +30,8 @@ DEEP = frozenset({"I;16", "I;16B", "I;16L", "I"})
 """Modes of more than eight bits, which hold 0 to 65,535."""
 TURNED = frozenset({5, 6, 7, 8})
 """Values of EXIF's orientation that swap height and width."""
-ORIENTATION = 0x0112
+ORIENTATION, WIDTH, HEIGHT = 0x0112, 0x0100, 0x0101
+"""Tags of EXIF and TIFF."""
 
 FAILURES = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
 """What Pillow raises for files that are damaged."""
@@ -106,7 +107,13 @@ def _is_turned(picture: Image.Image) -> bool:
     # of a PNG without EXIF before its pixels Pillow would decode all of it to look behind them
     if picture.format == "PNG" and "exif" not in picture.info:
         return False
-    return picture.getexif().get(ORIENTATION) in TURNED
+    turned = picture.getexif().get(ORIENTATION) in TURNED
+    # of a TIFF Pillow tells the size as it is shown, of other formats as it is stored
+    shown = picture.format == "TIFF" and picture.size != (
+        picture.getexif().get(WIDTH),
+        picture.getexif().get(HEIGHT),
+    )
+    return turned and not shown
 
 
 def _upright(picture: Image.Image) -> Image.Image:
