@@ -69,7 +69,7 @@ def _table(parameters: list[Any]) -> str:
 
 def _name(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return f"`{parameter.metavar}`"
+        return f"`{parameter.metavar}`".replace("|", "\\|")
     value = "" if parameter.is_flag else f" {parameter.metavar}"
     return f"`{parameter.opts[0]}{value}`".replace("|", "\\|")
 

@@ -30,7 +30,8 @@ DEEP = frozenset({"I;16", "I;16B", "I;16L", "I"})
 """Modes of more than eight bits, which hold 0 to 65,535."""
 TURNED = frozenset({5, 6, 7, 8})
 """Values of EXIF's orientation that swap height and width."""
-ORIENTATION = 0x0112
+ORIENTATION, WIDTH, HEIGHT = 0x0112, 0x0100, 0x0101
+"""Tags of EXIF and TIFF."""
 
 FAILURES = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
 """What Pillow raises for files that are damaged."""
@@ -93,8 +94,7 @@ def decode(path: Path, channels: int) -> NDArray[np.uint8]:
         with _opened(path) as picture:
             if picture.width * picture.height > LARGEST:
                 raise SamplesError(f"has {picture.width * picture.height / 1e6:,.0f} megapixels")
-            upright = ImageOps.exif_transpose(picture)
-            pixels = np.asarray(eight_bits(upright).convert("L" if channels == 1 else "RGB"))
+            pixels = np.asarray(_converted(eight_bits(_upright(picture)), "L" if channels == 1 else "RGB"))
     except UnidentifiedImageError as error:
         raise SamplesError(_what_instead(path)) from error
     except FAILURES as error:
@@ -107,7 +107,26 @@ def _is_turned(picture: Image.Image) -> bool:
     # of a PNG without EXIF before its pixels Pillow would decode all of it to look behind them
     if picture.format == "PNG" and "exif" not in picture.info:
         return False
-    return picture.getexif().get(ORIENTATION) in TURNED
+    turned = picture.getexif().get(ORIENTATION) in TURNED
+    # of a TIFF Pillow tells the size as it is shown, of other formats as it is stored
+    shown = picture.format == "TIFF" and picture.size != (
+        picture.getexif().get(WIDTH),
+        picture.getexif().get(HEIGHT),
+    )
+    return turned and not shown
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as EXIF says; Pillow itself would copy all others."""
+    picture.load()  # what EXIF says may stand behind the pixels
+    if picture.getexif().get(ORIENTATION, 1) == 1:
+        return picture
+    return ImageOps.exif_transpose(picture)
+
+
+def _converted(picture: Image.Image, mode: str) -> Image.Image:
+    """Convert a picture, without a copy where it has the mode already."""
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _opened(path: Path) -> Any:

@@ -39,7 +39,8 @@ def _splits(source: str) -> list[str]:
         return [split for split in DIGITS if split != "all"]
     if source in SETS:
         here = [split for split in SETS[source].splits if find_named(source, split) is not None]
-        return [split for split in here if split != "test" or "val" not in here]  # two names of one
+        if here or not Path(source).is_dir():
+            return [split for split in here if split != "test" or "val" not in here]  # two names of one
     path = Path(os.path.expanduser(source))  # noqa: PTH111 - Path.expanduser() raises where there is no such home
     return _of_folder(path) if path.is_dir() else _of_file(path)
 

@@ -49,8 +49,8 @@ def ensure(name: str, split: str = "train", progress: Progress | None = None) ->
     SamplesError
         If it cannot be fetched or is not what it should be; nothing of it is left then.
     """
-    if name not in REMOTES or find_named(name, split) is not None:
-        return
+    if name not in REMOTES or find_named(name, split) is not None or Path(name).is_dir():
+        return  # a folder here of that name is what `load_samples` then reads
     remote, root = REMOTES[name], places.downloads()
     target = root / remote.folder
     if target.exists():

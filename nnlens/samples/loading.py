@@ -13,7 +13,7 @@ from nnlens.samples import cifar, folder, idx, npy, npz, table
 from nnlens.samples.base import Samples
 from nnlens.samples.digits import read_digits
 from nnlens.samples.live import is_live, part_of, read_live
-from nnlens.samples.named import SETS, read_named
+from nnlens.samples.named import SETS, find_named, read_named
 from nnlens.samples.progress import Progress
 
 READERS: dict[str, Callable[[str], Samples]] = {
@@ -90,7 +90,7 @@ def load_samples(
             from nnlens.samples.downloads import ensure
 
             ensure(name, split, progress)
-        samples = READERS[name](split) if name in READERS else _read_path(name, split)
+        samples = READERS[name](split) if _is_name(name, split) else _read_path(name, split)
         samples.reference = {"source": name, "split": split, "limit": None}
     elif is_live(source):
         samples = read_live(source, split, limit, seed, progress)
@@ -98,6 +98,13 @@ def load_samples(
         images, labels = source if isinstance(source, tuple) else (source, None)
         samples = Samples(images, labels, split=split)
     return samples.take(limit, seed)
+
+
+def _is_name(name: str, split: str) -> bool:
+    """Whether a data set is meant that is known by name, and not a folder here of the same name."""
+    if name not in READERS:
+        return False
+    return not (name in SETS and Path(name).is_dir() and find_named(name, split) is None)
 
 
 def _read_path(name: str, split: str) -> Samples:

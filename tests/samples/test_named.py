@@ -8,6 +8,7 @@ import pytest
 
 from nnlens.errors import SamplesError
 from nnlens.samples import load_samples, places
+from nnlens.samples.dividing import splits_of
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 
@@ -126,6 +127,14 @@ def test_a_folder_is_a_source(nowhere):
 def test_other_splits_are_refused(split):
     with pytest.raises(SamplesError, match="train and test"):
         load_samples("mnist", split)
+
+
+def test_a_folder_here_of_that_name_is_read_where_no_place_has_the_data_set(nowhere):
+    write_idx(nowhere / "here" / "mnist", 9)
+    assert load_samples("mnist", "test", download=True).images([0])[0, 0, 0, 0] == 9
+    assert splits_of("mnist") == ["train", "test"]
+    write_idx(nowhere / "here/data/mnist", 8)
+    assert load_samples("mnist", "test").images([0])[0, 0, 0, 0] == 8
 
 
 def test_an_unknown_name_lists_those_that_are_known(nowhere):

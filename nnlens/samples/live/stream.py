@@ -129,45 +129,44 @@ class Stream:
             If it ends before its length or goes on after it, fails, or holds no images.
         """
         tick = Ticker(progress, "reading the data set")
-        wanted = self._wanted(limit, seed)
+        wanted, end = self._wanted(limit, seed)
         iterator = iter(self._source)
         gathered: Gathered | None = None
         labels: list[Label] = []
-        seen = 0
+        seen = items = 0
         for number, item in enumerate(_guarded(iterator)):
             pictures, given = self._item(number, item)
-            self._check_end(number + 1, seen + len(pictures))
+            items, first, seen = number + 1, seen, seen + len(pictures)
+            self._check_end(items, seen)
             if gathered is None:
-                gathered = Gathered(self._room(len(pictures), wanted))
+                gathered = Gathered(self._room(len(pictures), end))
                 self._first = pictures[0].copy() if pictures else None
-            for place, picture, label in zip(itertools.count(seen), pictures, given, strict=False):
-                if wanted is None or (gathered.count < len(wanted) and wanted[gathered.count] == place):
-                    gathered.add(picture)
-                    labels.append(label)
-            seen += len(pictures)
-            tick(seen if self._length.of_samples else number + 1, self._length.count)
-            if wanted is not None and gathered.count == len(wanted):
+            for place in _chosen(wanted, first, seen, end):
+                gathered.add(pictures[place - first])
+                labels.append(given[place - first])
+            tick(seen if self._length.of_samples else items, self._length.count)
+            if gathered.count == end:
                 break
         else:
-            self._check_whole(number + 1 if gathered else 0, seen)
+            self._check_whole(items, seen)
         if gathered is None or not gathered.count:
             raise SamplesError("The data set has no samples.", "A generator gives them once: make a new one.")
         self._check_steady(iterator)
-        ids = np.arange(gathered.count) if wanted is None else wanted[: gathered.count]
+        ids = np.arange(gathered.count) if wanted is None else wanted
         return gathered.pixels(), labels, ids
 
-    def _wanted(self, limit: int | None, seed: int | None) -> NDArray[np.int64] | None:
-        """Return the positions to keep; None for all."""
+    def _wanted(self, limit: int | None, seed: int | None) -> tuple[NDArray[np.int64] | None, int | None]:
+        """Return the positions to keep and how many there are; None for all."""
         if limit is None or (seed is not None and not self._length.of_samples):
-            return None
-        if seed is None:
-            return np.arange(min(limit, self._length.count) if self._length.of_samples else limit)
-        return drawn(self._length.count, min(limit, self._length.count), seed)
+            return None, None
+        if seed is None or limit >= self._length.count:
+            return None, min(limit, self._length.count) if self._length.of_samples else limit
+        return drawn(self._length.count, limit, seed), limit
 
-    def _room(self, first: int, wanted: NDArray[np.int64] | None) -> int:
-        if wanted is not None:
-            return len(wanted)
-        return self._length.count * (1 if self._length.of_samples else first)
+    def _room(self, first: int, end: int | None) -> int:
+        """Return how many pictures are expected; a length in batches tells only about."""
+        most = self._length.count * (1 if self._length.of_samples else first)
+        return most if end is None else min(end, most)
 
     def _item(self, number: int, item: Any) -> tuple[list[NDArray[np.uint8]], list[Label]]:
         try:
@@ -209,6 +208,14 @@ class Stream:
             self._steady = np.array_equal(again[0], self._first)
         if not self._steady:
             raise SamplesError(*UNSTEADY)
+
+
+def _chosen(wanted: NDArray[np.int64] | None, first: int, stop: int, end: int | None) -> Iterable[int]:
+    """Return which of the positions from `first` to `stop` are kept."""
+    if wanted is None:
+        return range(first, stop if end is None else min(stop, end))
+    low, high = np.searchsorted(wanted, (first, stop))
+    return wanted[low:high].tolist()
 
 
 def _guarded(iterator: Iterator[Any]) -> Iterator[Any]:

@@ -145,6 +145,11 @@ def test_what_does_not_fit_into_memory_is_refused_at_once(monkeypatch):
     assert len(load_samples((samples_of(), 23), limit=5)) == 5
 
 
+def test_a_limit_beyond_the_end_needs_no_more_memory_than_there_is(agrees):
+    agrees(load_samples(Iterable(batches_of([10, 10, 3]), cardinality=3), limit=10**15))
+    agrees(load_samples((samples_of(), 23), limit=10**15, seed=3))
+
+
 def test_what_comes_in_another_order_each_time_is_refused():
     class Shuffled(Iterable):
         def __iter__(self):

@@ -106,7 +106,7 @@ def test_normalized_pixels_are_refused_with_what_to_do():
         load_samples(Folder(transform=normalize))
 
 
-@pytest.mark.parametrize("factor", [1 / 254, 0.9, 2.0 / 255, 0.999])
+@pytest.mark.parametrize("factor", [1 / 254, 1 / 256, 0.9 / 255, 0.999 / 255, 2 / 255, 0.9])
 def test_pixels_between_the_levels_are_refused(factor):
     images = np.tile(np.arange(256, dtype=np.uint8).reshape(16, 16), (3, 1, 1))
     with pytest.raises(SamplesError, match="Leave Normalize"):
