@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import pathlib
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -18,8 +21,33 @@ from nnlens.models.sniff import AGAIN, STATE_DICT_HINT, TRUST_HINT, Kind
 from nnlens.models.torch import programs
 from nnlens.models.torch.fitting import misfit
 
-WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Keys under which training programs keep the weights among other things."""
+WRAPPINGS = (
+    *(
+        "state_dict",
+        "model_state_dict",
+        "model_state",
+        "model",
+        "module",
+        "net",
+        "network",
+        "weights",
+        "params",
+    ),
+    *("state_dict_ema", "model_ema", "params_ema", "ema", "teacher", "student"),
+)
+"""Keys under which training programs keep the weights among other things; the averaged ones only for want of others."""
+DEEPEST = 4
+"""Mappings in one another."""
+HARMLESS = [
+    argparse.Namespace,
+    pathlib.PosixPath,
+    pathlib.PurePosixPath,
+    np.dtype,
+    *{type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"},
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+]
+"""Plain data that training programs keep beside the weights: settings, paths and numbers. None of it runs code."""
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 """What wrappers put before every name: DataParallel, torch.compile, Lightning."""
 REFUSALS = ("Unsupported global", "Unsupported class", "Unsupported operand", "weights_only", "Blocklisted")
@@ -44,15 +72,31 @@ def read_weights(path: Path, kind: Kind, trust: bool = False) -> tuple[Weights, 
         If the file is damaged, or carries more than weights.
     """
     loaded = _read(path, kind, trust)
-    if isinstance(loaded, Mapping) and loaded and all(isinstance(value, Tensor) for value in loaded.values()):
-        return dict(loaded), ()
-    for key in WRAPPINGS:
-        inner = loaded.get(key) if isinstance(loaded, Mapping) else None
-        if isinstance(inner, Mapping):
-            tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
-            if tensors:
-                return tensors, (f"The weights were taken from the entry {key!r} of the file.",)
+    keys: tuple[str, ...] = ()
+    while isinstance(loaded, Mapping) and len(keys) < DEEPEST:
+        named = {
+            name: value
+            for name, value in loaded.items()
+            if isinstance(name, str) and isinstance(value, Tensor)
+        }
+        inner = next((key for key in WRAPPINGS if isinstance(loaded.get(key), Mapping)), None)
+        if inner is None:
+            if not named:
+                break
+            return named, _unwrapped(keys, len(loaded) - len(named))
+        keys += (inner,)
+        loaded = loaded[inner]
     raise ModelError(f"{path.name} holds no weights by name.", STATE_DICT_HINT)
+
+
+def _unwrapped(keys: tuple[str, ...], left: int) -> tuple[str, ...]:
+    """Say what was unwrapped and what was left out."""
+    notes = [f"The weights were taken from the entry {key!r} of the file." for key in keys]
+    if left:
+        notes.append(
+            f"{left:,} {'entry' if left == 1 else 'entries'} beside the weights, not tensors, were left out."
+        )
+    return tuple(notes)
 
 
 def _read(path: Path, kind: Kind, trust: bool) -> Any:
@@ -71,7 +115,8 @@ def _read_safetensors(path: Path) -> Any:
 def _read_pickle(path: Path) -> Any:
     """Unpickle weights only. After a refusal nothing else is tried: the other way runs the file."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(HARMLESS):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         if any(word in str(error) for word in REFUSALS) and isinstance(
             error, pickle.UnpicklingError | RuntimeError
