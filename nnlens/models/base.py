@@ -14,6 +14,7 @@ from nnlens.models.preprocess import Preprocess
 if TYPE_CHECKING:
     from nnlens.samples.pixels import Images
 
+Framework = Literal["torch", "keras", "onnx"]
 Float = NDArray[np.float32]
 Seed = Float | Callable[[Float, Mapping[str, Float]], Float]
 """The gradient that a backward pass starts from: an array, or a function of (logits, activations)."""
@@ -131,7 +132,7 @@ class Model(Protocol):
     ----------
     name : str
         A short name for titles: the file's stem or the class.
-    framework : {"torch", "keras"}
+    framework : {"torch", "keras", "onnx"}
     layers : tuple of LayerInfo
         In order of execution.
     class_count : int
@@ -150,7 +151,7 @@ class Model(Protocol):
     """
 
     name: str
-    framework: Literal["torch", "keras"]
+    framework: Framework
     layers: tuple[LayerInfo, ...]
     class_count: int
     preprocess: Preprocess

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from nnlens.models.base import Float, LayerInfo, Model, ModelReference, Pass, Seed
+from nnlens.models.base import Float, Framework, LayerInfo, Model, ModelReference, Pass, Seed
 from nnlens.models.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class LaterModel:
         reference: ModelReference,
     ) -> None:
         self.name = str(facts["name"])
-        self.framework = cast(Literal["torch", "keras"], facts["framework"])
+        self.framework = cast(Framework, facts["framework"])
         self.layers = layers
         self.class_count = int(facts["class_count"])
         self.fingerprint = str(facts["fingerprint"])

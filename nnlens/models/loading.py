@@ -1,4 +1,4 @@
-"""`load_model`: one door to both frameworks, which are imported only when one is needed."""
+"""`load_model`: one door to all frameworks, which are imported only when one is needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnlens.models.zoo import PREFIX, open_zoo
 if TYPE_CHECKING:
     from types import ModuleType
 
-ADAPTERS = {"torch": "nnlens.models.torch", "keras": "nnlens.models.keras"}
+ADAPTERS = {"torch": "nnlens.models.torch", "keras": "nnlens.models.keras", "onnx": "nnlens.models.onnx"}
 """Framework → package that speaks the Model protocol for it: `open_file` and `wrap`."""
 FRAMEWORKS = {
     "torch": "torch",
@@ -29,12 +29,13 @@ FRAMEWORKS = {
     "pickle": "torch",
     "keras": "keras",
     "hdf5": "keras",
+    "onnx": "onnx",
 }
 """Kind of file → framework."""
 BASES = {"keras": ("keras.src.models.model", "Model"), "torch": ("torch.nn.modules.module", "Module")}
 """Framework → module and name of the class that its networks derive from. Keras comes first: on torch its networks are
 modules too."""
-EXTRAS = {"torch": "nnlens[torch]", "keras": "nnlens[tensorflow]"}
+EXTRAS = {"torch": "nnlens[torch]", "keras": "nnlens[tensorflow]", "onnx": "nnlens[onnx]"}
 
 
 def load_model(
@@ -48,8 +49,8 @@ def load_model(
     Parameters
     ----------
     source : str, path, torch.nn.Module or keras.Model
-        A file (``.pth``, ``.pt``, ``.safetensors``, ``.keras``, ``.h5``; told by content), a live network, or
-        ``"zoo:digits"`` and ``"zoo:fashion-mnist"``, which come with nnlens. A ``.py`` file with a function
+        A file (``.pth``, ``.pt``, ``.safetensors``, ``.keras``, ``.h5``, ``.onnx``; told by content), a live network,
+        or ``"zoo:digits"`` and ``"zoo:fashion-mnist"``, which come with nnlens. A ``.py`` file with a function
         ``get_model_and_input(image)`` is run.
     architecture : str or callable, optional
         For weights alone: ``"file.py:callable"`` or ``"package.module:callable"``, perhaps with arguments that are

@@ -9,12 +9,15 @@ from typing import Literal
 
 from nnlens.errors import ModelError
 
-Kind = Literal["torch", "safetensors", "keras", "hdf5", "torchscript", "exported", "pickle"]
+Kind = Literal["torch", "safetensors", "keras", "hdf5", "torchscript", "exported", "pickle", "onnx"]
 
 ZIP = b"PK\x03\x04"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """torch before 1.6 pickled this number first."""
+LATEST_ONNX = 40
+ONNX_FIELDS = (b"\x12", b"\x1a", b"\x22", b"\x28", b"\x32", b"\x3a", b"\x42", b"\x72")
+"""Tags of what may follow the version: producer, domain, number, description, graph, operators, metadata."""
 LARGEST_HEADER = 100_000_000
 """Bytes; what the safetensors library itself allows."""
 UNPACKING = 16
@@ -52,6 +55,8 @@ def sniff(path: Path, trust: bool = False) -> Kind:
         return "torch"
     if _is_safetensors(head, size):
         return "safetensors"
+    if _is_onnx(head):
+        return "onnx"
     if trust and _is_pickle(head):
         return "pickle"
     raise _refusal(path.name, head)
@@ -62,6 +67,11 @@ def _is_safetensors(head: bytes, size: int) -> bool:
         return False
     length = struct.unpack("<Q", head[:8])[0]
     return bool(length <= min(LARGEST_HEADER, size - 8))
+
+
+def _is_onnx(head: bytes) -> bool:
+    """Whether a file begins with a version of ONNX, as all do, and the field that follows it."""
+    return head[:1] == b"\x08" and head[2:3] in ONNX_FIELDS and 0 < head[1] < LATEST_ONNX
 
 
 def _zipped(path: Path, size: int, trust: bool) -> Kind:
@@ -118,5 +128,5 @@ def _refusal(name: str, head: bytes) -> ModelError:
         return ModelError(f"{name} is JSON: an architecture without weights.", "Give the file of weights.")
     return ModelError(
         f"{name} is no file of weights that nnlens knows, or it is damaged.",
-        "Known are .pth, .pt and .safetensors of torch, .keras and .h5 of Keras.",
+        "Known are .pth, .pt and .safetensors of torch, .keras and .h5 of Keras, and .onnx.",
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlens.errors import ModelError
-from nnlens.models.base import Float, LayerInfo, ModelReference, Pass, Seed
+from nnlens.models.base import Float, Framework, LayerInfo, ModelReference, Pass, Seed
 from nnlens.models.preprocess import Preprocess
 from nnlens.samples.pixels import Images
 from nnlens.schema import INPUT, LOGITS
@@ -95,7 +95,7 @@ class TinyModel:
     A white pixel in the upper left corner makes all of a sample's inputs NaN, so that a test can have such samples.
     """
 
-    framework: Literal["torch", "keras"] = "torch"
+    framework: Framework = "torch"
     has_logits = True
     notes: tuple[str, ...] = ()
     hidden_layer = "relu2"

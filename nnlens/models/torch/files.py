@@ -19,7 +19,8 @@ from nnlens.models.spec import FUNCTION
 from nnlens.models.torch import programs
 from nnlens.models.torch.model import TorchModel
 from nnlens.models.torch.pairs import OwnInput, open_pair
-from nnlens.models.torch.weights import fill, read_weights
+from nnlens.models.torch.suggesting import describe, suggest
+from nnlens.models.torch.weights import fill, read_weights, shapes_of
 
 PREPROCESS_HINT = (
     "Give preprocess=Preprocess(size, …) (--size on the command line; 'nnlens doctor' finds the rest), or define "
@@ -85,7 +86,7 @@ def open_file(
     openable = found.spec is not None
     if found.pair is not None:
         module, own, more = open_pair(found.pair)
-        notes += fill(module, weights)
+        notes += fill(module, weights, found)
         told, used = _by_own_code(own, preprocess, more)
         return place.model(module, told, notes, spec=found.spec, openable=openable, own_input=used)
     module = build(found)
@@ -93,7 +94,7 @@ def open_file(
         raise ModelError(
             f"The architecture returns {type(module).__name__}, not a torch.nn.Module.", "Return the network."
         )
-    notes += fill(module, weights)
+    notes += fill(module, weights, found)
     return place.model(
         module, _told(module, path.name, preprocess, found), notes, spec=found.spec, openable=openable
     )
@@ -132,7 +133,7 @@ def _open_program(place: Place, kind: Kind, preprocess: Preprocess | None) -> To
     """Open a file that brings its own code, where the user trusts it."""
     name = place.path.name
     if not place.trust or kind == "safetensors":
-        raise _only_weights(name)
+        raise _without_code(place.path, kind)
     ran = (programs.RAN.format(name=name),)
     if kind == "torchscript":
         if preprocess is None:
@@ -143,7 +144,7 @@ def _open_program(place: Place, kind: Kind, preprocess: Preprocess | None) -> To
     else:
         module = programs.network_in(programs.unpickle(place.path, kind))
     if module is None:
-        raise _only_weights(name)
+        raise _without_code(place.path, kind)
     return place.model(module, _told(module, name, preprocess), ran)
 
 
@@ -176,8 +177,22 @@ def _nothing_tells(name: str) -> ModelError:
     return ModelError(f"Nothing tells how images become inputs of {name}.", PREPROCESS_HINT)
 
 
-def _only_weights(name: str) -> ModelError:
+def _without_code(path: Path, kind: Kind) -> ModelError:
+    """Say that weights need the code of their network, and what that may be by their names and shapes.
+
+    Raises
+    ------
+    ModelError
+        If the file holds no weights either, or carries code.
+    """
+    shapes = shapes_of(read_weights(path, kind)[0])
+    found = suggest(shapes)
+    layers = describe(shapes)
+    hint = "Give architecture='file.py:callable' (--architecture on the command line)"
+    if found is not None:
+        hint = f"By names and shapes, try --architecture '{found}'"
+    elif layers:
+        hint += f" with these layers: {layers}"
     return ModelError(
-        f"{name} holds weights alone; torch also needs the code of the network.",
-        "Give architecture='file.py:callable' (--architecture on the command line).",
+        f"{path.name} holds weights alone; torch also needs the code of the network.", f"{hint}."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
@@ -57,11 +58,18 @@ FLATTENING = {
     "squeeze": "Flatten",
     "mean": "GlobalPool",
     "amax": "GlobalPool",
+    "getitem": "Select",
 }
 """Layers where they turn (sample, channel, y, x) into (sample, unit)."""
 
+SELECTING = {"getitem": "Select", "select": "Select", "mean": "GlobalPool", "amax": "GlobalPool"}
+"""Layers where they turn (sample, token, unit) into (sample, unit): the class token, the last step, the mean."""
+
 COMBINING = frozenset({"add", "mul"})
 """Layers only between two tensors of the network: scaling by a constant is none."""
+
+MAIN = ("logits", "out")
+"""What networks with several outputs call the one for the classes."""
 
 TRANSPARENT = frozenset(
     {"log", "exp", "clamp", "dropout", "squeeze", "flatten", "view", "reshape", "contiguous", "float"}
@@ -99,30 +107,34 @@ def layer_kind(name: str, inputs: list[Tensor], output: Tensor, computed: int) -
     computed : int
         How many of the inputs come from the image.
     """
-    if name in FLATTENING:
-        flat = bool(inputs) and inputs[0].ndim == 4 and output.ndim == 2
-        return FLATTENING[name] if flat else None
+    if name in FLATTENING or name in SELECTING:
+        before = inputs[0].ndim if inputs and output.ndim == 2 else 0
+        return {4: FLATTENING, 3: SELECTING}.get(before, {}).get(name)
     if name in COMBINING and computed < 2:
         return None
     return KINDS.get(name)
 
 
 def tensors(value: object) -> Iterator[Tensor]:
-    """Yield the tensors in nested lists, tuples and mappings."""
+    """Yield the tensors in nested lists, tuples, mappings and dataclasses."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from tensors(item)
+    elif is_dataclass(value):
+        yield from tensors(vars(value))
     elif isinstance(value, list | tuple):
         for item in value:
             yield from tensors(item)
 
 
 def main_tensor(output: object) -> Tensor | None:
-    """Return what a network or layer mainly gives: ``logits`` or ``out`` of a mapping, else the first tensor."""
-    if isinstance(output, Mapping):
-        for key in ("logits", "out"):
-            if isinstance(output.get(key), torch.Tensor):
-                return output[key]
+    """Return what a network or layer mainly gives: what is called ``logits`` or ``out``, else the first tensor."""
+    if isinstance(output, Tensor):
+        return output
+    for key in MAIN:
+        found = output.get(key) if isinstance(output, Mapping) else getattr(output, key, None)
+        if isinstance(found, torch.Tensor):
+            return found
     return next(tensors(output), None)

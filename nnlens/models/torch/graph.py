@@ -13,9 +13,9 @@ from nnlens.models.architecture import first_line
 from nnlens.models.base import LayerInfo
 from nnlens.models.preprocess import Preprocess
 from nnlens.models.probability import Values, explains, meaning
-from nnlens.models.torch.functions import TRANSPARENT, main_tensor
+from nnlens.models.torch.functions import TRANSPARENT, main_tensor, tensors
 from nnlens.models.torch.state import evaluating, unchanged
-from nnlens.models.torch.trace import IMAGE, Call, Tracer, image_like
+from nnlens.models.torch.trace import IMAGE, Call, Sources, Tracer, image_like
 from nnlens.schema import INPUT
 
 SOFTMAX = frozenset({"softmax", "log_softmax"})
@@ -61,6 +61,8 @@ class Graph:
         Buffers that the network writes to even in evaluation mode.
     image_written : bool
         Whether it writes over its input.
+    outputs : int
+        How many tensors it returns, of which one is for the classes.
     """
 
     layers: tuple[LayerInfo, ...]
@@ -70,6 +72,7 @@ class Graph:
     hidden_layer: str
     written: tuple[Tensor, ...]
     image_written: bool
+    outputs: int = 1
 
 
 def watch(module: nn.Module, preprocess: Preprocess, device: torch.device, dtype: torch.dtype) -> Graph:
@@ -91,7 +94,7 @@ def watch(module: nn.Module, preprocess: Preprocess, device: torch.device, dtype
         unchanged(list(module.buffers())),
     ):
         tracer = Tracer(module, image)
-        output = _run(module, image, tracer)
+        output, count = _run(module, image, tracer)
         written = tuple(
             tensor for tensor, version in zip(state, versions, strict=True) if tensor._version != version
         )
@@ -99,14 +102,23 @@ def watch(module: nn.Module, preprocess: Preprocess, device: torch.device, dtype
     calls = tuple(tracer.calls)
     layers = _infos(calls)
     return Graph(
-        layers, calls, logits, output[0].numel(), _hidden(layers, calls), written, image._version > 0
+        layers,
+        calls,
+        logits,
+        output[0].numel(),
+        _hidden(layers, calls, tracer.sources_of(output)),
+        written,
+        image._version > 0,
+        count,
     )
 
 
-def _run(module: nn.Module, image: Tensor, tracer: Tracer) -> Tensor:
+def _run(module: nn.Module, image: Tensor, tracer: Tracer) -> tuple[Tensor, int]:
+    """Run the network; return its output for the classes, and how many tensors it gives."""
     try:
         with tracer:
-            output = main_tensor(module(image))
+            given = module(image)
+        output = main_tensor(given)
     except Exception as error:
         raise ModelError(
             f"The network does not take inputs of {'×'.join(map(str, image.shape[1:]))}: {first_line(error)}",
@@ -117,7 +129,7 @@ def _run(module: nn.Module, image: Tensor, tracer: Tracer) -> Tensor:
         raise ModelError(
             f"The network returns {shape}, not (sample, class_).", "Only image classifiers can be opened."
         )
-    return output
+    return output, sum(1 for _ in tensors(given))
 
 
 def per_class(output: Tensor) -> bool:
@@ -169,9 +181,15 @@ def _infos(calls: tuple[Call, ...]) -> tuple[LayerInfo, ...]:
     )
 
 
-def _hidden(layers: tuple[LayerInfo, ...], calls: tuple[Call, ...]) -> str:
-    """Return the input of the last layer with a matrix of weights."""
-    last = next((call for call in reversed(calls) if call.weighted), None)
+def _hidden(layers: tuple[LayerInfo, ...], calls: tuple[Call, ...], ends: Sources) -> str:
+    """Return the input of the last layer with a matrix of weights, of those that the output comes from."""
+    before, left = set(), {*ends} - {IMAGE}
+    while left:
+        position = left.pop()
+        before.add(position)
+        left |= calls[position].inputs - before - {IMAGE}
+    weighted = [position for position in sorted(before) if calls[position].weighted]
+    last = calls[weighted[-1]] if weighted else None
     position = max(last.inputs) if last is not None else IMAGE
     while position != IMAGE and (layers[position].kind in SAME_OUTPUT or not layers[position].capturable):
         position = max(calls[position].inputs)

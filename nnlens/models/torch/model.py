@@ -24,7 +24,7 @@ from nnlens.models.checks import (
 )
 from nnlens.models.preprocess import Preprocess
 from nnlens.models.probability import SMALLEST
-from nnlens.models.torch.functions import main_tensor
+from nnlens.models.torch.functions import MAIN, main_tensor
 from nnlens.models.torch.graph import watch
 from nnlens.models.torch.memory import channels_last, gains_by_channels_last
 from nnlens.models.torch.recording import Recorder
@@ -93,6 +93,11 @@ class TorchModel:
     def _own_notes(self) -> Iterator[str]:
         if not self.has_logits:
             yield NO_LOGITS
+        if self._graph.outputs > 1:
+            yield (
+                f"The network gives {self._graph.outputs} outputs: that of {self.class_count:,} numbers, called "
+                f"{' or '.join(MAIN)} or the first, is taken for the classes."
+            )
 
     @cached_property
     def fingerprint(self) -> str:

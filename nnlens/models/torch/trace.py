@@ -151,6 +151,10 @@ class Tracer(TorchFunctionMode):
             self._note_function(name, ordinal, func, inputs, result, sources)
         return result
 
+    def sources_of(self, tensor: Tensor) -> Sources:
+        """Return the positions of the layers that a tensor was computed from last."""
+        return self._sources.get(id(tensor), frozenset())
+
     def _note_function(
         self,
         name: str,
@@ -194,6 +198,8 @@ class Tracer(TorchFunctionMode):
         call.aliases += names[1:]
         self._alive.append(output)
         self._add(call, tensor)
+        for other in tensors(output):  # such as the state of a recurrent layer
+            self._sources[id(other)] = self._sources[id(tensor)]
 
     def _add(self, call: Call, output: Tensor) -> None:
         if not output.ndim or len(output) != BATCH:

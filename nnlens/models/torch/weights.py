@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
+import argparse
+import pathlib
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from nnlens.errors import ModelError
-from nnlens.models.architecture import first_line
+from nnlens.models.architecture import Architecture, first_line
 from nnlens.models.sniff import AGAIN, STATE_DICT_HINT, TRUST_HINT, Kind
 from nnlens.models.torch import programs
+from nnlens.models.torch.fitting import misfit
 
-WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Keys under which training programs keep the weights among other things."""
+WRAPPINGS = (
+    *(
+        "state_dict",
+        "model_state_dict",
+        "model_state",
+        "model",
+        "module",
+        "net",
+        "network",
+        "weights",
+        "params",
+    ),
+    *("state_dict_ema", "model_ema", "params_ema", "ema", "teacher", "student"),
+)
+"""Keys under which training programs keep the weights among other things; the averaged ones only for want of others."""
+DEEPEST = 4
+"""Mappings in one another."""
+HARMLESS = [
+    argparse.Namespace,
+    pathlib.PosixPath,
+    pathlib.PurePosixPath,
+    np.dtype,
+    *{type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"},
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+]
+"""Plain data that training programs keep beside the weights: settings, paths and numbers. None of it runs code."""
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 """What wrappers put before every name: DataParallel, torch.compile, Lightning."""
 REFUSALS = ("Unsupported global", "Unsupported class", "Unsupported operand", "weights_only", "Blocklisted")
-SHOWN = 3
+COUNTER = "num_batches_tracked"
 
 Weights = dict[str, Tensor]
 
@@ -43,15 +72,31 @@ def read_weights(path: Path, kind: Kind, trust: bool = False) -> tuple[Weights, 
         If the file is damaged, or carries more than weights.
     """
     loaded = _read(path, kind, trust)
-    if isinstance(loaded, Mapping) and loaded and all(isinstance(value, Tensor) for value in loaded.values()):
-        return dict(loaded), ()
-    for key in WRAPPINGS:
-        inner = loaded.get(key) if isinstance(loaded, Mapping) else None
-        if isinstance(inner, Mapping):
-            tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
-            if tensors:
-                return tensors, (f"The weights were taken from the entry {key!r} of the file.",)
+    keys: tuple[str, ...] = ()
+    while isinstance(loaded, Mapping) and len(keys) < DEEPEST:
+        named = {
+            name: value
+            for name, value in loaded.items()
+            if isinstance(name, str) and isinstance(value, Tensor)
+        }
+        inner = next((key for key in WRAPPINGS if isinstance(loaded.get(key), Mapping)), None)
+        if inner is None:
+            if not named:
+                break
+            return named, _unwrapped(keys, len(loaded) - len(named))
+        keys += (inner,)
+        loaded = loaded[inner]
     raise ModelError(f"{path.name} holds no weights by name.", STATE_DICT_HINT)
+
+
+def _unwrapped(keys: tuple[str, ...], left: int) -> tuple[str, ...]:
+    """Say what was unwrapped and what was left out."""
+    notes = [f"The weights were taken from the entry {key!r} of the file." for key in keys]
+    if left:
+        notes.append(
+            f"{left:,} {'entry' if left == 1 else 'entries'} beside the weights, not tensors, were left out."
+        )
+    return tuple(notes)
 
 
 def _read(path: Path, kind: Kind, trust: bool) -> Any:
@@ -70,7 +115,8 @@ def _read_safetensors(path: Path) -> Any:
 def _read_pickle(path: Path) -> Any:
     """Unpickle weights only. After a refusal nothing else is tried: the other way runs the file."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(HARMLESS):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         if any(word in str(error) for word in REFUSALS) and isinstance(
             error, pickle.UnpicklingError | RuntimeError
@@ -82,8 +128,15 @@ def _read_pickle(path: Path) -> Any:
         raise ModelError(f"{path.name} is cut off or damaged.", AGAIN) from error
 
 
-def fill(module: nn.Module, weights: Weights) -> tuple[str, ...]:
+def fill(module: nn.Module, weights: Weights, architecture: Architecture | None = None) -> tuple[str, ...]:
     """Copy weights into a network in place; numbers of half precision become what the network computes in.
+
+    Parameters
+    ----------
+    module : Module
+    weights : dict of str to Tensor
+    architecture : Architecture, optional
+        What built the network, for messages.
 
     Returns
     -------
@@ -95,32 +148,26 @@ def fill(module: nn.Module, weights: Weights) -> tuple[str, ...]:
     ModelError
         If names or shapes differ; the message names the first few.
     """
-    expected = module.state_dict()
-    weights, notes = _without_prefix(weights, expected)
-    missing, extra = _but(expected, weights), _but(weights, expected)
-    if missing or extra:
-        parts = [
-            f"{word} {_listed(names)}" for word, names in (("lack", missing), ("have also", extra)) if names
-        ]
-        raise ModelError(
-            f"The weights do not fit the architecture: they {' and '.join(parts)}.",
-            "Is it the right architecture?",
-        )
-    shapes = [
-        f"{name} is {tuple(weights[name].shape)} in the file and {tuple(tensor.shape)} in the architecture"
-        for name, tensor in expected.items()
-        if weights[name].shape != tensor.shape
-    ]
-    if shapes:
-        raise ModelError(f"The weights do not fit the architecture: {_listed(shapes)}.", "Check its sizes.")
+    expected = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
+    weights, notes = _renamed(weights, expected)
+    weights, more = _with_counters(weights, expected)
+    wrong = misfit(shapes_of(weights), shapes_of(expected), architecture)
+    if wrong is not None:
+        raise wrong
     try:
         module.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         raise ModelError(f"The weights do not fit the architecture: {first_line(error)}") from error
-    return notes
+    return notes + more
 
 
-def _without_prefix(weights: Weights, expected: Mapping[str, Any]) -> tuple[Weights, tuple[str, ...]]:
+def shapes_of(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each."""
+    return {name: tuple(tensor.shape) for name, tensor in weights.items()}
+
+
+def _renamed(weights: Weights, expected: Mapping[str, Tensor]) -> tuple[Weights, tuple[str, ...]]:
+    """Drop what wrappers put before every name, and put it there where only the architecture has a wrapper."""
     notes: tuple[str, ...] = ()
     for _ in range(len(PREFIXES)):
         prefix = next((text for text in PREFIXES if all(name.startswith(text) for name in weights)), None)
@@ -128,13 +175,30 @@ def _without_prefix(weights: Weights, expected: Mapping[str, Any]) -> tuple[Weig
             break
         weights = {name.removeprefix(prefix): value for name, value in weights.items()}
         notes += (f"The prefix {prefix!r} was dropped from the names of the weights.",)
-    return weights, notes
+    if not weights or set(weights) & set(expected):
+        return weights, notes
+    theirs, own = _common(weights), _common(expected)
+    renamed = {own + name.removeprefix(theirs): value for name, value in weights.items()}
+    if not set(renamed) <= set(expected):
+        return weights, notes
+    words = (
+        f"The prefix {theirs!r} of the weights' names" if theirs else "The beginning of the weights' names"
+    )
+    return renamed, (*notes, f"{words} was changed to {own!r}, as the architecture has it.")
 
 
-def _but(names: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
-    return [name for name in names if name not in others]
+def _common(names: Mapping[str, Tensor]) -> str:
+    """Return what all names begin with, up to a dot."""
+    first, last = min(names, default=""), max(names, default="")
+    same = next((place for place, signs in enumerate(zip(first, last, strict=False)) if len({*signs}) > 1), 0)
+    return first[: first.rfind(".", 0, same) + 1]
 
 
-def _listed(texts: list[str]) -> str:
-    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return ", ".join(texts[:SHOWN]) + more
+def _with_counters(weights: Weights, expected: Mapping[str, Tensor]) -> tuple[Weights, tuple[str, ...]]:
+    """Add the counters of batches that torch before 0.4.1 did not save; only training reads them."""
+    added = {
+        name: value for name, value in expected.items() if name.endswith(COUNTER) and name not in weights
+    }
+    if not added:
+        return weights, ()
+    return weights | added, ("The weights lack counters of batches, which only training uses.",)

@@ -35,6 +35,12 @@ def key_of(name, names_called):
     return (base, int(number or 0)) if base in names_called else None
 
 
+def assert_same(module, got, wanted, name=""):
+    """To the last bit; but torch fuses a transformer's block, which rounds otherwise, unless functions are watched."""
+    rounding = 1e-6 if type(module).__name__ == "Attention" else 0
+    np.testing.assert_allclose(got, wanted, rtol=rounding, atol=rounding, err_msg=name)
+
+
 def test_every_layer_is_what_a_plain_hook_sees(module, preprocess, inputs):
     expected, counts, names = plain_outputs(module, inputs)
     model = load_model(module, preprocess=preprocess)
@@ -45,7 +51,7 @@ def test_every_layer_is_what_a_plain_hook_sees(module, preprocess, inputs):
         for name in (layer.name, *layer.aliases):
             key = key_of(name, names.values())
             if key in expected and layer.capturable:
-                np.testing.assert_array_equal(got[layer.name], expected[key], err_msg=name)
+                assert_same(module, got[layer.name], expected[key], name)
                 compared += 1
     leaves = [part for part in counts if next(part.children(), None) is None and part is not module]
     capturable = [part for part in leaves if expected[names[part], 0].ndim in (2, 4)]
@@ -60,7 +66,7 @@ def test_one_layer_alone_is_the_same(module, preprocess, inputs):
     wanted = [layer.name for layer in model.layers if layer.capturable]
     together = model.activations(inputs, wanted)
     for name in wanted:
-        np.testing.assert_array_equal(model.activations(inputs, [name])[name], together[name])
+        assert_same(module, model.activations(inputs, [name])[name], together[name])
 
 
 def test_predict_gives_the_logits(module, preprocess, inputs, logits_of):

@@ -1,11 +1,20 @@
 """Layers, their names and what comes into them, written down by hand for each network."""
 
+from collections import namedtuple
+from dataclasses import dataclass
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from nnlens.errors import ModelError
 from nnlens.models import Preprocess, load_model
+
+
+def make(build):
+    torch.manual_seed(0)
+    return build().eval()
 
 
 def edges(model):
@@ -189,3 +198,66 @@ def test_the_same_network_has_the_same_fingerprint_and_no_other_has(build, prepr
     other_function[1] = nn.GELU()
     prints = {load_model(module, preprocess=preprocess).fingerprint for module in (changed, other_function)}
     assert len(prints | {model.fingerprint}) == 3
+
+
+class Heads(nn.Module):
+    """Several outputs; the one for the classes comes from the first of two heads that run."""
+
+    def __init__(self, wrap):
+        super().__init__()
+        self.conv, self.fc, self.side = nn.Conv2d(3, 4, 3), nn.Linear(4, 5), nn.Linear(5, 2)
+        self.wrap = wrap
+
+    def forward(self, x):
+        logits = self.fc(F.relu(self.conv(x)).mean((2, 3)))
+        return self.wrap(logits, self.side(logits.tanh()))
+
+
+@dataclass
+class Result:
+    side: torch.Tensor
+    logits: torch.Tensor
+
+
+WRAPS = {
+    "tuple": lambda logits, side: (logits, side),
+    "mapping": lambda logits, side: {"side": side, "logits": logits},
+    "dataclass": lambda logits, side: Result(side, logits),
+    "named tuple": lambda logits, side: namedtuple("Out", "side out")(side, logits),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_of_several_outputs_one_is_for_the_classes_and_it_is_said(preprocess, inputs, wrap):
+    module = make(lambda: Heads(WRAPS[wrap]))
+    model = load_model(module, preprocess=preprocess)
+    assert any("gives 2 outputs" in note for note in model.notes)
+    assert (model.class_count, model.hidden_layer) == (5, "F.mean")
+    with torch.no_grad():
+        expected = module.fc(F.relu(module.conv(torch.from_numpy(inputs))).mean((2, 3)))
+    assert (model.predict(inputs) == expected.numpy()).all()
+
+
+class Recurrent(nn.Module):
+    """Rows of the image one after the other; `last` picks what the classes come from."""
+
+    def __init__(self, last):
+        super().__init__()
+        self.lstm, self.fc = nn.LSTM(27, 8, batch_first=True), nn.Linear(8, 5)
+        self.last = last
+
+    def forward(self, x):
+        return self.fc(self.last(*self.lstm(x.permute(0, 2, 1, 3).flatten(2))))
+
+
+@pytest.mark.parametrize("last", [lambda steps, _: steps[:, -1], lambda _, state: state[0][-1]])
+def test_the_last_step_of_a_recurrent_network_is_its_hidden_vector(preprocess, inputs, last):
+    module = make(lambda: Recurrent(last))
+    model = load_model(module, preprocess=preprocess)
+    layers = {layer.name: layer for layer in model.layers}
+    assert (layers["lstm"].shape, layers["lstm"].capturable) == ((9, 8), False)
+    assert edges(model) == {"lstm": ("@input",), "F.getitem": ("lstm",), "fc": ("F.getitem",)}
+    assert model.hidden_layer == "F.getitem"
+    hidden = model.activations(inputs, ["F.getitem"])["F.getitem"]
+    with torch.no_grad():
+        assert (module.fc(torch.from_numpy(hidden)).numpy() == model.predict(inputs)).all()
