@@ -1,5 +1,6 @@
 """Capture: run a data set through a network and keep what every layer made of it."""
 
+from nnlens.capturing.alarm import PreprocessWarning
 from nnlens.capturing.loop import CaptureProgress
 from nnlens.capturing.plan import CaptureEstimate, estimate_capture
 from nnlens.capturing.run import (
@@ -18,6 +19,7 @@ __all__ = [
     "InvalidLogitsWarning",
     "LabelWarning",
     "NearChanceWarning",
+    "PreprocessWarning",
     "capture",
     "capture_from_references",
     "estimate_capture",
