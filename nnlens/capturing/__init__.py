@@ -1,5 +1,6 @@
 """Capture: run a data set through a network and keep what every layer made of it."""
 
+from nnlens.capturing.alarm import PreprocessWarning
 from nnlens.capturing.embeddings import InvalidEmbeddingsWarning, capture_embeddings
 from nnlens.capturing.loop import CaptureProgress
 from nnlens.capturing.plan import CaptureEstimate, estimate_capture
@@ -20,6 +21,7 @@ __all__ = [
     "InvalidLogitsWarning",
     "LabelWarning",
     "NearChanceWarning",
+    "PreprocessWarning",
     "capture",
     "capture_embeddings",
     "capture_from_references",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nnlens.capturing.alarm import warn_of_preprocess
 from nnlens.capturing.contents import (
     choose_batch_size,
     commit_rows,
@@ -120,7 +121,9 @@ def capture(
     with StoreWriter(folder, layouts, attributes, run_fingerprint(model, samples, stored), resume) as writer:
         fill(writer, CaptureLoop(model, samples, estimate, stored, size, progress), layouts)
     store = open_store(folder)
-    warn_of_outcome(store)
+    begun_complete = found is not None and found.complete
+    told = not begun_complete and warn_of_preprocess(model, samples, store)
+    warn_of_outcome(store, near_chance=not told)
     warn_of_files(samples)
     return store
 
@@ -235,10 +238,13 @@ def safe_text(commit: Commit) -> str:
     return f"{commit.rows:,} of {commit.total:,} samples are safe; go on with resume=True (--resume)."
 
 
-def warn_of_outcome(store: Store) -> None:
-    """Warn of what points to a wrong preprocessing, wrong labels, or a broken network."""
+def warn_of_outcome(store: Store, near_chance: bool = True) -> None:
+    """Warn of what points to a wrong preprocessing, wrong labels, or a broken network.
+
+    `near_chance` is False where a better preprocessing was told already.
+    """
     facts = store.metadata
-    if facts.get("near_chance"):
+    if near_chance and facts.get("near_chance"):
         warnings.warn(
             f"Accuracy is {facts['accuracy']:.1%}, hardly better than guessing among {len(store.class_names)} classes: "
             "'nnlens doctor MODEL SAMPLES' tries other preprocessings (fit, scale, mean, std, order); check size and "

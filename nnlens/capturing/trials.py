@@ -13,7 +13,7 @@ from nnlens.capturing.candidates import Candidate
 from nnlens.capturing.contents import choose_batch_size
 from nnlens.capturing.outcome import predict_and_score
 from nnlens.errors import NNLensError, SamplesError
-from nnlens.models.base import Model
+from nnlens.models.base import Float, Model
 from nnlens.models.preprocess import Order, Preprocess
 from nnlens.samples.base import Samples
 from nnlens.samples.pixels import Images
@@ -60,6 +60,8 @@ class Trials:
         Of the samples to try.
     progress : callable or None
         Called with what is done, the total and what is being done.
+    predict : callable, optional
+        Gives logits for inputs; the model's own where it is left out.
     """
 
     def __init__(
@@ -68,8 +70,9 @@ class Trials:
         samples: Samples,
         positions: NDArray[np.int64],
         progress: Callable[[int, int, str], None] | None,
+        predict: Callable[[Float], Float] | None = None,
     ) -> None:
-        self._model = model
+        self._predict_logits = predict or model.predict
         self._samples = samples
         self._positions = positions
         self._progress = progress
@@ -110,7 +113,7 @@ class Trials:
         attempt.predictions.append(self._known[number, inputs])
 
     def _predict(self, preprocess: Preprocess, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-        logits = self._model.predict(preprocess(pixels))
+        logits = self._predict_logits(preprocess(pixels))
         return predict_and_score(logits, np.full(len(pixels), UNLABELLED))[0]
 
     @property
@@ -140,11 +143,15 @@ class Trials:
         return np.concatenate(attempt.predictions)
 
     def _readable(self) -> NDArray[np.bool_]:
-        """Tell which files turned out to be pictures; what the network makes of black says nothing."""
-        paths, broken = self._samples.paths, self._samples.broken
-        if paths is None or not broken:
-            return np.ones(len(self._positions), bool)
-        return np.array([paths[position] not in broken for position in self._positions])
+        return are_readable(self._samples, self._positions)
+
+
+def are_readable(samples: Samples, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which files turned out to be pictures; what the network makes of black says nothing."""
+    paths, broken = samples.paths, samples.broken
+    if paths is None or not broken:
+        return np.ones(len(positions), bool)
+    return np.array([paths[position] not in broken for position in positions], bool)
 
 
 def pixels_of(preprocess: Preprocess, images: Images) -> NDArray[np.uint8]:

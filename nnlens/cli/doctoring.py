@@ -14,7 +14,7 @@ from nnlens.errors import ModelError
 if TYPE_CHECKING:
     from nnlens.capturing.doctor import Diagnosis, Trial
     from nnlens.models.base import Model
-    from nnlens.models.preprocess import Numbers, Preprocess
+    from nnlens.models.preprocess import Preprocess
 
 
 def doctor(
@@ -76,22 +76,6 @@ def facts_of(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def options_of(preprocess: Preprocess) -> str:
-    """Return the options of the command line that choose a preprocessing, all but its size."""
-    given = {
-        "scale": _number(preprocess.scale),
-        "mean": _numbers(preprocess.mean),
-        "std": _numbers(preprocess.std),
-        "order": preprocess.order,
-        "fit": preprocess.fit,
-    }
-    if preprocess.resample != "bilinear":
-        given["resample"] = preprocess.resample
-    if preprocess.share != 1:
-        given["share"] = _number(preprocess.share)
-    return " ".join(f"--{name} {value}" for name, value in given.items())
-
-
 def _open(
     source: str, architecture: str | None, preprocess: Preprocess | None, order: str | None, trust: bool
 ) -> Model:
@@ -115,6 +99,8 @@ def _open(
 
 
 def _facts_of_trial(trial: Trial) -> dict[str, Any]:
+    from nnlens.capturing.wording import options_of
+
     return {
         "name": trial.name,
         "accuracy": None if trial.error else trial.accuracy,
@@ -129,6 +115,8 @@ def _facts_of_trial(trial: Trial) -> dict[str, Any]:
 
 
 def _show(diagnosis: Diagnosis, *, more: bool) -> None:
+    from nnlens.capturing.wording import options_of
+
     show_table(
         [
             (
@@ -152,6 +140,8 @@ def _show(diagnosis: Diagnosis, *, more: bool) -> None:
 
 
 def _verdict(diagnosis: Diagnosis) -> str:
+    from nnlens.capturing.wording import options_of
+
     used, best, better = diagnosis.used, diagnosis.best, diagnosis.better
     count = f"{len(diagnosis.ids):,} samples"
     if better is not None:
@@ -172,19 +162,3 @@ def _verdict(diagnosis: Diagnosis) -> str:
 def _hint(diagnosis: Diagnosis) -> str:
     undecided = diagnosis.better is None and not diagnosis.best.in_use
     return " Try more with --samples-tried." if undecided else ""
-
-
-def _numbers(value: Numbers) -> str:
-    return _number(value) if isinstance(value, int | float) else ",".join(map(_number, value))
-
-
-def _number(value: float) -> str:
-    """Write a number so that it is read as the same: 1/255 where that is what it is."""
-    texts = (f"{value:g}", f"1/{1 / value:g}" if value else "0")
-    return next((text for text in texts if _read(text) == value), repr(value))
-
-
-def _read(text: str) -> float:
-    from nnlens.cli import values
-
-    return values.number(text)

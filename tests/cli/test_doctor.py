@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import nnlens as library
+from nnlens.capturing.wording import options_of
 from nnlens.cli import values
-from nnlens.cli.doctoring import options_of
 from nnlens.samples import places
 
 DIGITS = ("zoo:digits", "digits")

@@ -22,14 +22,12 @@ from nnlens.models.keras.graph import functional
 from nnlens.models.keras.model import KerasModel
 from nnlens.models.keras.old_configuration import is_old
 from nnlens.models.keras.old_weights import fill_old, is_filled_by_layer
-from nnlens.models.preprocess import Order, Preprocess
+from nnlens.models.keras.preprocessing import default_preprocess
+from nnlens.models.preprocess import Preprocess
 from nnlens.models.sniff import AGAIN, Kind
 
 SUFFIXES = {"keras": ".keras", "hdf5": ".h5"}
 WEIGHTS = ".weights.h5"
-SCALING = frozenset({"Rescaling", "Normalization"})
-SCALED_NOTE = "The network scales its values itself, so it gets them from 0 to 255."
-ASSUMED_NOTE = "Nothing tells how images become inputs: values are scaled to 0–1."
 MEMBERS = {"config": "config.json", "metadata": "metadata.json", "weights": "model.weights.h5"}
 """Of a `.keras` archive."""
 
@@ -98,30 +96,6 @@ def wrap(model: Any, preprocess: Preprocess | None) -> KerasModel:
     if preprocess is None:
         preprocess, notes = default_preprocess(model, model.name)
     return KerasModel(model, preprocess, model.name, notes=notes)
-
-
-def default_preprocess(model: Any, name: str) -> tuple[Preprocess, tuple[str, ...]]:
-    """Tell from a network's input how images become inputs, with notes on what was assumed.
-
-    Raises
-    ------
-    ModelError
-        If the input's shape does not say the size.
-    """
-    graph = functional(model)
-    shape = tuple(graph.inputs[0].shape[1:]) if graph is not None else ()
-    shape = (*shape, 1) if len(shape) == 2 else shape
-    if len(shape) == 3 and shape[0] in (1, 3) and shape[2] not in (1, 3):
-        shape = (*shape[1:], shape[0])
-    if len(shape) != 3 or None in shape or shape[2] not in (1, 3):
-        raise ModelError(
-            f"The input of {name} does not tell the size of images.",
-            "Give preprocess=Preprocess(size, …) (--size on the command line).",
-        )
-    order: Order = "grey" if shape[2] == 1 else "RGB"
-    if any(type(operation).__name__ in SCALING for operation in graph.operations):
-        return Preprocess(shape[:2], scale=1, order=order), (SCALED_NOTE,)
-    return Preprocess(shape[:2], order=order), (ASSUMED_NOTE,)
 
 
 def _load(named: Path, name: str) -> Any:
