@@ -111,6 +111,8 @@ def _is_turned(picture: Image.Image) -> bool:
 
 
 def _opened(path: Path) -> Any:
+    if not path.is_file():  # a table may name a pipe, for which Pillow would wait for ever
+        raise FileNotFoundError(path.name)
     return Image.open(path, formats=FORMATS)
 
 
