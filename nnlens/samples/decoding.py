@@ -130,6 +130,8 @@ def _converted(picture: Image.Image, mode: str) -> Image.Image:
 
 
 def _opened(path: Path) -> Any:
+    if not path.is_file():  # a table may name a pipe, for which Pillow would wait for ever
+        raise FileNotFoundError(path.name)
     return Image.open(path, formats=FORMATS)
 
 

@@ -54,7 +54,9 @@ def write_commit(folder: Path, commit: Commit) -> None:
     body = asdict(commit)
     text = json.dumps({"crc32": _checksum(body), "commit": body}, sort_keys=True)
     temporary = folder / f"{COMMIT}.tmp"
-    with temporary.open("w") as file:
+    # O_NOFOLLOW: a run from a stranger may hold a link in its place
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(descriptor, "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

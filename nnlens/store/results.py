@@ -6,6 +6,7 @@ and where two compute the same the second throws its own away.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -155,6 +156,7 @@ class Results:
     def _put(self, root: Path, analysis: str, key: str, dataset: xr.Dataset) -> None:
         place = self._place(root, analysis, key)
         temporary = root / TEMPORARY / f"{uuid.uuid4().hex}.zarr"
+        _refuse_links(root, place.parent, temporary.parent)
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary.parent.mkdir(parents=True, exist_ok=True)
         _sweep(temporary.parent)
@@ -202,10 +204,18 @@ def _analysis_name(folder: str) -> str:
     return re.sub(r"%([0-9a-f]+);", lambda match: chr(int(match[1], 16)), folder)
 
 
+def _refuse_links(*folders: Path) -> None:
+    """Raise where a folder is a link: a run from a stranger must not lead what is written or swept up elsewhere."""
+    for folder in folders:
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder.name)
+
+
 def _remove(place: Path) -> bool:
     """Take a result away in one step, then delete its files."""
     aside = place.parent.parent / TEMPORARY / f"{uuid.uuid4().hex}.zarr"
     try:
+        _refuse_links(place.parent.parent, place.parent, aside.parent)
         aside.parent.mkdir(exist_ok=True)
         place.rename(aside)
     except OSError:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec, TransposeCodec
 
 from nnlens.errors import StoreError
-from nnlens.store.checking import shard_of
+from nnlens.store.checking import check_no_link, shard_of
 from nnlens.store.commit import Commit, digest, read_commit, sync_paths, write_commit
 from nnlens.store.encoding import Buffer, encode_shard
 from nnlens.store.layout import COMMIT, DATA, LOCK, METADATA, RESULTS, STRING, ArrayLayout, empty
@@ -96,6 +96,8 @@ class StoreWriter:
             self._create()
         else:
             self._check_resumable(found)
+            for path in self._layouts:
+                check_no_link(self.folder / DATA, path)
             self.commit = found
             clean(self.folder / DATA, found)
 

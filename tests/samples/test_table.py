@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 import numpy as np
 import pandas as pd
@@ -136,3 +137,10 @@ def test_formats_agree(folder):
     table = pd.DataFrame({"path": rows(*range(8)), "label": list(np.arange(8) % 3)})
     prints = {load_samples(save(table, folder, form)).fingerprint for form in FORMATS}
     assert len(prints) == 1
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "table.csv").write_text("path\npipe.png\n")
+    with pytest.raises(SamplesError, match=r"pipe\.png cannot be read"):
+        load_samples(tmp_path / "table.csv")
