@@ -624,6 +624,7 @@ def test_a_run_is_not_written_over_and_not_mixed(tmp_path, made):
 
 def test_a_disk_without_room_is_told_before_anything_is_read(tmp_path, made, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 100})())
+    monkeypatch.setattr("nnlens.capturing.embeddings.gather", pytest.fail)
     with pytest.raises(CaptureError, match="the disk has 100 B"):
         capture_embeddings(made[0], tmp_path / "run")
     assert not (tmp_path / "run").exists()
