@@ -21,12 +21,15 @@ BROKEN_SHOWN = 10
 def is_data_set(what: str) -> bool:
     """Whether `info` is asked about a data set, and not about a run."""
     from nnlens.samples.dividing import holds_samples
+    from nnlens.store.commit import COMMIT
     from nnlens.store.layout import DATA
 
     folder = Path(what)
-    if (folder / DATA).is_dir() or (folder / "commit.json").is_file():
-        return False
-    return holds_samples(what)
+    try:
+        run = (folder / DATA).is_dir() or (folder / COMMIT).is_file()
+        return not run and holds_samples(what)
+    except OSError:  # no permission, or no name for a file: `load_samples` says why
+        return True
 
 
 def show_data_set(source: str, split: str | None, as_json: bool) -> None:

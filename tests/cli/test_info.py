@@ -74,11 +74,25 @@ def test_a_folder_that_is_neither_is_no_run(nnlens, tmp_path):
     assert "is no run" in answer.error
 
 
-def test_a_file_of_no_known_kind_is_named(nnlens, tmp_path):
-    (tmp_path / "a.txt").write_text("hello")
-    answer = nnlens("info", tmp_path / "a.txt")
+def test_a_damaged_data_set_is_named(nnlens, tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 and no more")
+    answer = nnlens("info", tmp_path / "a.npz")
     assert answer.status == 1
-    assert "no known kind" in answer.error
+    assert "a.npz cannot be read" in answer.error
+
+
+def test_a_name_that_can_be_no_file_is_told(nnlens):
+    answer = nnlens("info", "x" * 5000)
+    assert answer.status == 1
+    assert "cannot be read: File name too long" in answer.error
+
+
+def test_a_run_that_has_lost_its_commit_is_no_data_set(nnlens, run_folder):
+    (run_folder / "commit.json").unlink()
+    Image.new("L", (2, 2)).save(run_folder / "picture.png")
+    answer = nnlens("info", run_folder)
+    assert answer.status == 1
+    assert "commit.json" in answer.error
 
 
 def test_many_classes_are_cut(nnlens, tmp_path):
