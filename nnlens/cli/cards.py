@@ -21,8 +21,7 @@ BROKEN_SHOWN = 10
 def is_data_set(what: str) -> bool:
     """Whether `info` is asked about a data set, and not about a run."""
     from nnlens.samples.dividing import holds_samples
-    from nnlens.store.commit import COMMIT
-    from nnlens.store.layout import DATA
+    from nnlens.store.layout import COMMIT, DATA
 
     folder = Path(what)
     try:
