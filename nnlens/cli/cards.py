@@ -52,25 +52,28 @@ def show_data_set(source: str, split: str | None, as_json: bool) -> None:
 
 
 def card_of_run(store: Store) -> Card:
-    """Make the card of what is committed; of thumbnails nothing is said but their number."""
-    from nnlens.samples.card import make_card, spans
+    """Make the card of what is committed; of thumbnails only their number is told, and there may be no images."""
+    import numpy as np
 
-    known = store.samples
-    sizes = known["image"].sizes
-    shape = (sizes["y"], sizes["x"], sizes["channel"])
-    thumbnails = bool(store.metadata.get("thumbnails"))
+    from nnlens.samples.card import make_card, spans
+    from nnlens.schema import UNLABELLED
+
+    known, count = store.samples, store.committed
+    image = known.get("image")
 
     def images() -> Iterator[Images]:
-        for span in spans(0 if thumbnails else store.committed, shape):
-            yield known["image"][span].values
+        if image is not None and not store.metadata.get("thumbnails"):
+            y, x, channel = image.shape[1:]
+            for span in spans(count, (y, x, channel)):
+                yield image[span].values
 
     with progress("samples") as report:
         return make_card(
-            store.metadata["samples"]["name"],
-            known["label"].values,
-            known["split"].values.astype(object),
+            store.metadata.get("samples", {}).get("name", store.name),
+            known["label"].values if "label" in known else np.full(count, UNLABELLED),
+            known["split"].values.astype(object) if "split" in known else ["all"] * count,
             store.class_names,
-            shape[2],
+            0 if image is None else image.shape[-1],
             images(),
             {},
             report,
@@ -91,6 +94,9 @@ def _parts(card: Card) -> Iterator[tuple[str, int]]:
 
 
 def _show_images(card: Card) -> None:
+    if not card.channels:
+        show("no images")
+        return
     color = "grey" if card.channels == 1 else "RGB"
     show(f"images {_sizes(card)}, {color}")
     if card.mean:

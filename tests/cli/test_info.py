@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import nnlens as library
+from nnlens.cli.cards import card_of_run
 
 
 def test_a_data_set_by_name_has_a_card_for_each_split(nnlens):
@@ -66,6 +67,13 @@ def test_a_run_of_thumbnails_tells_nothing_of_their_pixels(nnlens, tmp_path):
     card = nnlens("info", tmp_path / "run", "--json").json()["card"]
     assert (card["samples"], card["mean"], card["sizes"]) == (2, [], [])
     assert "thumbnails" in nnlens("info", tmp_path / "run").out
+
+
+def test_a_run_without_images_and_labels_has_a_card_too(run_folder):
+    store = library.open_store(run_folder)
+    store.samples = store.samples.drop_vars(["image", "label", "split"])
+    card = card_of_run(store)
+    assert (card.samples, card.channels, card.mean, card.unlabelled) == (60, 0, (), {"all": 60})
 
 
 def test_a_folder_that_is_neither_is_no_run(nnlens, tmp_path):
