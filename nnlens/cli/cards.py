@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 SHOWN = 100
 """Classes that are listed."""
 BROKEN_SHOWN = 10
-ALL = "all"
-"""The split of samples that are not divided."""
 
 
 def is_data_set(what: str) -> bool:
     """Whether `info` is asked about a data set, and not about a run."""
     from nnlens.samples.dividing import holds_samples
-    from nnlens.store.layout import DATA
+    from nnlens.store.layout import COMMIT, DATA
 
     folder = Path(what)
-    if (folder / DATA).is_dir() or (folder / "commit.json").is_file():
-        return False
-    return holds_samples(what)
+    try:
+        run = (folder / DATA).is_dir() or (folder / COMMIT).is_file()
+        return not run and holds_samples(what)
+    except OSError:  # no permission, or no name for a file: `load_samples` says why
+        return True
 
 
 def show_data_set(source: str, split: str | None, as_json: bool) -> None:
@@ -52,25 +52,28 @@ def show_data_set(source: str, split: str | None, as_json: bool) -> None:
 
 
 def card_of_run(store: Store) -> Card:
-    """Make the card of what is committed; of thumbnails, and where there are no images, their number alone."""
-    from nnlens.samples.card import make_card, spans
+    """Make the card of what is committed; of thumbnails only their number is told, and there may be no images."""
+    import numpy as np
 
-    known = store.samples
-    sizes = known["image"].sizes if "image" in known else {"y": 0, "x": 0, "channel": 0}
-    shape = (sizes["y"], sizes["x"], sizes["channel"])
-    whole = "image" in known and not store.metadata.get("thumbnails")
+    from nnlens.samples.card import make_card, spans
+    from nnlens.schema import UNLABELLED
+
+    known, count = store.samples, store.committed
+    image = known.get("image")
 
     def images() -> Iterator[Images]:
-        for span in spans(store.committed if whole else 0, shape):
-            yield known["image"][span].values
+        if image is not None and not store.metadata.get("thumbnails"):
+            y, x, channel = image.shape[1:]
+            for span in spans(count, (y, x, channel)):
+                yield image[span].values
 
     with progress("samples") as report:
         return make_card(
-            store.metadata["samples"]["name"],
-            known["label"].values,
-            known["split"].values.astype(object) if "split" in known else [ALL] * store.committed,
+            store.metadata.get("samples", {}).get("name", store.name),
+            known["label"].values if "label" in known else np.full(count, UNLABELLED),
+            known["split"].values.astype(object) if "split" in known else ["all"] * count,
             store.class_names,
-            shape[2],
+            0 if image is None else image.shape[-1],
             images(),
             {},
             report,

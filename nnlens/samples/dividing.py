@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from nnlens.errors import SamplesError
-from nnlens.samples import cifar, folder, idx, npz, table
+from nnlens.samples import cifar, folder, idx, npy, npz, table
 from nnlens.samples.digits import SPLITS as DIGITS
 from nnlens.samples.named import SETS, find_named
 
@@ -53,12 +53,16 @@ def _of_folder(path: Path) -> list[str]:
 
 
 def _of_file(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        beginning = file.read(4)
-    if beginning == npz.MAGIC:
+    beginning = _beginning(path)
+    if beginning.startswith(npz.MAGIC):
         return npz.splits(path)
-    listed = path.suffix.lower() in table.SUFFIXES or beginning == table.PARQUET
+    listed = path.suffix.lower() in table.SUFFIXES or beginning.startswith(table.PARQUET)
     return table.splits(path) if listed else []
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8)
 
 
 def holds_samples(source: str) -> bool:
@@ -66,7 +70,10 @@ def holds_samples(source: str) -> bool:
     if source == "digits" or source in SETS:
         return True
     path = Path(os.path.expanduser(source))  # noqa: PTH111 - as above
+    if path.is_file():
+        known = (npy.MAGIC, npz.MAGIC, npz.EMPTY, table.PARQUET)
+        return path.suffix.lower() in table.SUFFIXES or _beginning(path).startswith(known)
     if not path.is_dir():
-        return path.is_file()
+        return False
     listed = cifar.find(path) is not None or any(idx.has_split(path, split) for split in USUAL)
     return listed or folder.has_pictures(path)

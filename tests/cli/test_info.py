@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import nnlens as library
+from nnlens.cli.cards import card_of_run
 
 
 def test_a_data_set_by_name_has_a_card_for_each_split(nnlens):
@@ -68,17 +69,38 @@ def test_a_run_of_thumbnails_tells_nothing_of_their_pixels(nnlens, tmp_path):
     assert "thumbnails" in nnlens("info", tmp_path / "run").out
 
 
+def test_a_run_without_images_and_labels_has_a_card_too(run_folder):
+    store = library.open_store(run_folder)
+    store.samples = store.samples.drop_vars(["image", "label", "split"])
+    card = card_of_run(store)
+    assert (card.samples, card.channels, card.mean, card.unlabelled) == (60, 0, (), {"all": 60})
+
+
 def test_a_folder_that_is_neither_is_no_run(nnlens, tmp_path):
     answer = nnlens("info", tmp_path)
     assert answer.status == 1
     assert "is no run" in answer.error
 
 
-def test_a_file_of_no_known_kind_is_named(nnlens, tmp_path):
-    (tmp_path / "a.txt").write_text("hello")
-    answer = nnlens("info", tmp_path / "a.txt")
+def test_a_damaged_data_set_is_named(nnlens, tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 and no more")
+    answer = nnlens("info", tmp_path / "a.npz")
     assert answer.status == 1
-    assert "no known kind" in answer.error
+    assert "a.npz cannot be read" in answer.error
+
+
+def test_a_name_that_can_be_no_file_is_told(nnlens):
+    answer = nnlens("info", "x" * 5000)
+    assert answer.status == 1
+    assert "cannot be read: File name too long" in answer.error
+
+
+def test_a_run_that_has_lost_its_commit_is_no_data_set(nnlens, run_folder):
+    (run_folder / "commit.json").unlink()
+    Image.new("L", (2, 2)).save(run_folder / "picture.png")
+    answer = nnlens("info", run_folder)
+    assert answer.status == 1
+    assert "commit.json" in answer.error
 
 
 def test_many_classes_are_cut(nnlens, tmp_path):

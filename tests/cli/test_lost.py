@@ -49,14 +49,12 @@ def test_a_folder_of_something_else_is_no_run(nnlens, tmp_path):
     assert "is no run" in answer.error
 
 
-@pytest.mark.parametrize(
-    ("command", "words"), [("info", "no known kind"), ("verify", "no run"), ("explore", "no run")]
-)
-def test_a_file_is_no_run(nnlens, tmp_path, command, words):
+@pytest.mark.parametrize("command", ["info", "verify", "explore"])
+def test_a_file_is_no_run(nnlens, tmp_path, command):
     (tmp_path / "net.py").write_text("x = 1")
     answer = nnlens(command, tmp_path / "net.py")
     assert answer.status == 1
-    assert words in answer.error
+    assert "no run" in answer.error
     assert len(answer.error.splitlines()) == 1
 
 

@@ -19,6 +19,7 @@ def nowhere(tmp_path, monkeypatch):
     for name in ("home", "here", "debian"):
         (tmp_path / name).mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv(places.VARIABLE, raising=False)
     monkeypatch.setattr(places, "DEBIAN", tmp_path / "debian")
     monkeypatch.chdir(tmp_path / "here")

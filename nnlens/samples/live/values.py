@@ -180,6 +180,6 @@ class Forms:
         if np.abs(scaled - rounded).max(initial=0) > (0 if self.range == "bytes" else near):
             raise SamplesError(
                 "Pixels lie between the 256 levels of an image: they were normalized, or resized in floats.",
-                f"{NORMALIZED} After resizing, round to uint8.",
+                f"{NORMALIZED} After resizing, round to uint8, or give the files themselves.",
             )
         return rounded.astype(np.uint8)
