@@ -171,6 +171,7 @@ def test_another_process_opens_the_same(save, weights, inputs):
     assert load_model("net.onnx").fingerprint != model.fingerprint
 
 
+@pytest.mark.slow
 def test_it_is_captured_from_the_command_line_and_an_attribution_says_what_is_missing(save, weights, capfd):
     save("net.onnx", weights=weights)
     images = np.random.default_rng(0).integers(0, 256, (9, 11, 11, 3), np.uint8)

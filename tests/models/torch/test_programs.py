@@ -271,6 +271,7 @@ def test_a_program_for_one_sample_alone_says_so():
         load_model(path, preprocess=PREPROCESS, trust=True)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_trust_wherever_it_takes_a_model(capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -301,6 +302,7 @@ def test_the_command_line_takes_trust_wherever_it_takes_a_model(capfd):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.slow
 def test_a_page_that_the_user_opened_with_trust_opens_the_program(monkeypatch, tmp_path):
     """What ``explore`` sends to the capture behind the page, and to the worker of its model."""
     from nnlens.capturing.run import capture_from_references
