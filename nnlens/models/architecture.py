@@ -202,10 +202,8 @@ def _attribute(module: ModuleType, name: str, place: str) -> Callable[[], Any]:
     for part in name.split("."):
         found = getattr(found, part, None)
     if not callable(found):
-        raise ModelError(
-            f"{place} has no callable {name!r}.",
-            f"Or name another callable. {FORM}" if name == FUNCTION else FORM,
-        )
+        also = ", and no other is named" if name == FUNCTION else ""
+        raise ModelError(f"{place} has no callable {name!r}{also}.", FORM)
     return found
 
 

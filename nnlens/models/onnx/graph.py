@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,6 +56,16 @@ def steps(graph: GraphProto, image: str) -> list[Step]:
     return found
 
 
+def constants(graph: GraphProto) -> Iterator[tuple[str, TensorProto]]:
+    """Yield the weights of a graph by name, those too that are nodes."""
+    for tensor in graph.initializer:
+        yield tensor.name, tensor
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.HasField("t"):
+                yield node.output[0], attribute.t
+
+
 def layer_infos(
     graph: GraphProto, found: Sequence[Step], arrays: Arrays, image: str
 ) -> tuple[LayerInfo, ...]:
@@ -69,9 +79,7 @@ def layer_infos(
         Values of a trial, with their samples; others are no layers.
     image : str
     """
-    sizes = {
-        tensor.name: math.prod(tensor.dims) for tensor in graph.initializer if tensor.data_type in FLOATS
-    }
+    sizes = {name: math.prod(tensor.dims) for name, tensor in constants(graph) if tensor.data_type in FLOATS}
     sources: dict[str, frozenset[str]] = {image: frozenset({INPUT})}
     layers: list[LayerInfo] = []
     places = {INPUT: -1}
@@ -115,10 +123,10 @@ def logits_of(found: Sequence[Step], arrays: Arrays, output: str) -> str | None:
 
 def hidden_layer(graph: GraphProto, found: Sequence[Step], layers: Sequence[LayerInfo]) -> str:
     """Return the input of the last layer with a matrix of weights."""
-    matrices = {tensor.name for tensor in graph.initializer if len(tensor.dims) > 1}
-    matrices |= {
-        node.output[0] for node in graph.node if node.op_type in ("Constant", "DequantizeLinear", "Transpose")
-    }
+    matrices = {name for name, tensor in constants(graph) if len(tensor.dims) > 1}
+    for node in graph.node:  # weights that are turned, cast or kept as small integers
+        if not matrices.isdisjoint(node.input[:1]):
+            matrices.update(node.output)
     by_name = {layer.name: layer for layer in layers}
     last = next(
         (

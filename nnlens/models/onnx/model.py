@@ -36,7 +36,8 @@ ASSUMED = "Nothing tells how images become inputs: values are scaled to 0–1."
 class OnnxModel:
     """An ONNX classifier. The attributes are those of `nnlens.models.base.Model`.
 
-    One session computes every value that depends on the image, so that predictions and activations agree.
+    Two sessions: one gives every value that depends on the image, the other the logits alone, in a quarter of the time,
+    as onnxruntime fuses operations whose results nobody asks for. Their last bits may differ.
 
     Parameters
     ----------
@@ -61,14 +62,10 @@ class OnnxModel:
         self._entry = Entry(proto, name)
         self.preprocess = preprocess or self._entry.preprocess()
         found = steps(proto.graph, self._entry.name)
-        self._outputs = [each.name for each in proto.graph.output]
-        known = set(self._outputs)
-        for step in found:  # every value becomes an output: only those can be fetched
-            if step.output not in known:
-                proto.graph.output.append(ValueInfoProto(name=step.output))
-        self._session = _session(proto, name)
-        arrays = self._settle([step.output for step in found])
-        output = _classes(self._outputs, arrays)
+        values = [step.output for step in found]
+        self._session = _session(proto, values, name)
+        arrays = self._settle(values)
+        output = _classes([each.name for each in proto.graph.output], arrays)
         inner = logits_of(found, arrays, output)
         told = meaning(_flat(arrays[output]))
         self._logits = inner or output
@@ -86,6 +83,11 @@ class OnnxModel:
 
     def __repr__(self) -> str:
         return f"<OnnxModel {self.name}: {len(self.layers)} layers, {self.class_count} classes>"
+
+    @cached_property
+    def _short(self) -> Any:
+        """The session that gives logits alone."""
+        return _session(self.proto, [self._logits], self.name)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -182,8 +184,9 @@ class OnnxModel:
     def _part(self, image: Float, size: int, names: Sequence[str]) -> list[NDArray[Any]]:
         count = len(image)
         filled = image if count == size else np.resize(image, (size, *image.shape[1:]))
+        session = self._short if list(names) == [self._logits] else self._session
         try:
-            arrays = self._session.run(list(names), {self._entry.name: self._entry.inward(filled)})
+            arrays = session.run(list(names), {self._entry.name: self._entry.inward(filled)})
         except Exception as error:
             raise ModelError(f"onnxruntime cannot run {self.name}: {_cause(error)}") from error
         return [array[:count] for array in arrays]
@@ -258,11 +261,17 @@ class Entry:
         return np.ascontiguousarray(laid).astype(self._type, copy=False)
 
 
-def _session(proto: ModelProto, name: str) -> Any:
+def _session(proto: ModelProto, values: Sequence[str], name: str) -> Any:
+    """Return what computes some values of a network: only outputs can be fetched, so they become its outputs."""
+    changed = ModelProto()
+    changed.CopyFrom(proto)
+    del changed.graph.output[:]
+    known = {each.name: each for each in proto.graph.output}
+    changed.graph.output.extend(known.get(value) or ValueInfoProto(name=value) for value in values)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(proto.SerializeToString(), options, ["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(changed.SerializeToString(), options, ["CPUExecutionProvider"])
     except Exception as error:
         raise ModelError(
             f"onnxruntime cannot open {name}: {_cause(error)}", "Was it exported completely?"

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 import nnlens
 from nnlens.cli import main
@@ -48,7 +48,7 @@ def test_every_value_is_that_of_torch_whatever_number_of_samples_the_file_is_mad
         np.testing.assert_allclose(got[name], wanted[other], atol=1e-5, err_msg=name)
     np.testing.assert_allclose(got[LOGITS], wanted[LOGITS], atol=1e-5)
     np.testing.assert_array_equal(got[INPUT], inputs)
-    np.testing.assert_array_equal(model.predict(inputs), got[LOGITS])
+    np.testing.assert_allclose(model.predict(inputs), got[LOGITS], atol=1e-6)
     means = model.activations(inputs, ["fc1"], pooled=["stem", "joined"])
     np.testing.assert_allclose(means["joined"], got["joined"].mean((2, 3)), atol=1e-6)
     np.testing.assert_array_equal(means["fc1"], got["fc1"])
@@ -142,6 +142,26 @@ def test_what_is_computed_from_shapes_alone_is_no_layer(save, inputs):
     np.testing.assert_allclose(model.predict(inputs)[:, 0], inputs.sum((1, 2, 3)), rtol=1e-4)
 
 
+def test_weights_may_be_nodes_and_small_integers(save, inputs):
+    matrix = np.random.default_rng(0).integers(-100, 100, (5, 3), np.int8)
+    nodes = [
+        ("GlobalAveragePool", ["image"], "pooled", {}),
+        ("Flatten", ["pooled"], "flat", {}),
+        ("Constant", [], "factor", {"value": numpy_helper.from_array(np.full((1, 3), 2, np.float32))}),
+        ("Mul", ["flat", "factor"], "doubled", {}),
+        ("DequantizeLinear", ["w", "scale"], "floats", {}),
+        ("Transpose", ["floats"], "turned", {"perm": [1, 0]}),
+        ("MatMul", ["doubled", "turned"], "scores", {}),
+    ]
+    save("net.onnx", nodes, {"w": matrix, "scale": np.float32(0.01)}, output="scores")
+    model = load_model("net.onnx")
+    np.testing.assert_allclose(
+        model.predict(inputs), inputs.mean((2, 3)) * 2 @ (matrix.T * np.float32(0.01)), atol=1e-5
+    )
+    assert model.hidden_layer == "doubled"
+    assert {layer.name: layer.parameters for layer in model.layers}["doubled"] == 3
+
+
 def test_another_process_opens_the_same(save, weights, inputs):
     save("net.onnx", weights=weights)
     model = load_model("net.onnx")
@@ -151,6 +171,7 @@ def test_another_process_opens_the_same(save, weights, inputs):
     assert load_model("net.onnx").fingerprint != model.fingerprint
 
 
+@pytest.mark.slow
 def test_it_is_captured_from_the_command_line_and_an_attribution_says_what_is_missing(save, weights, capfd):
     save("net.onnx", weights=weights)
     images = np.random.default_rng(0).integers(0, 256, (9, 11, 11, 3), np.uint8)

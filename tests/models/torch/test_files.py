@@ -168,7 +168,7 @@ def test_a_callable_is_an_architecture_too(net, inputs):
     ("architecture", "what"),
     [
         (None, "also needs the code of the network"),
-        ("net.py", "no callable 'get_model_and_input'. Or name another"),
+        ("net.py", "no callable 'get_model_and_input', and no other is named"),
         ("net", "names no callable"),
         ("nothing.py:net", "no architecture file 'nothing.py'"),
         ("net.py:nothing", "no callable 'nothing'"),

@@ -211,6 +211,7 @@ def pictures(images):
     return "pictures"
 
 
+@pytest.mark.slow
 def test_it_is_captured_from_the_command_line_and_explained_by_a_worker(pictures, folder):
     done = subprocess.run(
         [sys.executable, "-m", "nnlens", "capture", "net.py", pictures, "run"], capture_output=True, text=True

@@ -271,6 +271,7 @@ def test_a_program_for_one_sample_alone_says_so():
         load_model(path, preprocess=PREPROCESS, trust=True)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_trust_wherever_it_takes_a_model(capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -298,3 +299,29 @@ def test_the_command_line_takes_trust_wherever_it_takes_a_model(capfd):
         lens.run("saliency", samples=[5])["attribution"].sel(sample=5),
         atol=1e-6,
     )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.slow
+def test_a_page_that_the_user_opened_with_trust_opens_the_program(monkeypatch, tmp_path):
+    """What ``explore`` sends to the capture behind the page, and to the worker of its model."""
+    from nnlens.capturing.run import capture_from_references
+    from nnlens.ui.serving import beginning
+    from nnlens.ui.serving.launch import open_lens
+
+    path = traced(net())
+    images = np.random.default_rng(0).integers(0, 256, (6, 9, 9, 3), np.uint8)
+    np.savez("pictures.npz", images=images, labels=np.arange(6) % 5)
+    sent = {}
+    monkeypatch.setattr(
+        beginning, "_start", lambda request, _path: sent.update(json.loads(json.dumps(request)))
+    )
+    begun = beginning.begin(path, "pictures.npz", tmp_path / "run", preprocess=PREPROCESS, trust=True)
+    capture_from_references({**sent, "path": tmp_path / "run"})
+    lens = open_lens(begun.path, begun.model, None, begun.preprocess, begun.trust)
+    assert lens.model.reference.trust
+    assert lens.model.predict(lens.model.prepare(images)).shape == (6, 5)
+    distrusted = open_lens(begun.path, begun.model, None, begun.preprocess)
+    with pytest.raises(ModelError, match="TorchScript program"):
+        distrusted.model.predict(PREPROCESS(images))
+    assert open_lens(begun.path).model is None
