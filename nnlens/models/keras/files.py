@@ -23,13 +23,14 @@ from nnlens.models.keras.model import KerasModel
 from nnlens.models.keras.old_configuration import is_old
 from nnlens.models.keras.old_weights import fill_old, is_filled_by_layer
 from nnlens.models.keras.preprocessing import default_preprocess
+from nnlens.models.keras.storage import WEIGHTS_MEMBER, check_storage
 from nnlens.models.preprocess import Preprocess
 from nnlens.models.sniff import AGAIN, Kind
 
 SUFFIXES = {"keras": ".keras", "hdf5": ".h5"}
 WEIGHTS = ".weights.h5"
-MEMBERS = {"config": "config.json", "metadata": "metadata.json", "weights": "model.weights.h5"}
-"""Of a `.keras` archive."""
+CONFIG, METADATA = "config.json", "metadata.json"
+"""Members of a `.keras` archive."""
 
 
 def open_file(
@@ -146,7 +147,7 @@ def _fill(model: Any, path: Path, kind: Kind) -> Any:
 
 def _fill_from_archive(model: Any, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-        model.load_weights(archive.extract(MEMBERS["weights"], folder))
+        model.load_weights(archive.extract(WEIGHTS_MEMBER, folder))
 
 
 @contextmanager
@@ -167,10 +168,11 @@ def _checked_config(path: Path, kind: Kind, whole: bool) -> tuple[Any, str]:
     Raises
     ------
     ModelError
-        If it carries code, or asks for more weights than it has.
+        If it carries code, leads to other files, or asks for more weights than it has.
     """
     try:
         config, version = _keras_config(path) if kind == "keras" else _h5_config(path)
+        check_storage(path, kind)
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path.name} is cut off or damaged.", AGAIN) from error
     if config is not None and whole:
@@ -181,9 +183,9 @@ def _checked_config(path: Path, kind: Kind, whole: bool) -> tuple[Any, str]:
 
 def _keras_config(path: Path) -> tuple[Any, str]:
     with zipfile.ZipFile(path) as archive:
-        metadata = json.loads(archive.read(MEMBERS["metadata"]))
+        metadata = json.loads(archive.read(METADATA))
         version = metadata.get("keras_version", "") if isinstance(metadata, dict) else ""
-        return json.loads(archive.read(MEMBERS["config"])), str(version)
+        return json.loads(archive.read(CONFIG)), str(version)
 
 
 def _h5_config(path: Path) -> tuple[Any, str]:

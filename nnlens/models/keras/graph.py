@@ -109,7 +109,7 @@ class _Unrolling:
 
 
 def unroll(model: Any) -> tuple[list[Step], int]:
-    """Return the steps of a network and the slot of its output.
+    """Return the steps of a network and the slot of its output; of several outputs that of `chosen_output`.
 
     Raises
     ------
@@ -128,7 +128,17 @@ def unroll(model: Any) -> tuple[list[Step], int]:
         )
     unrolling = _Unrolling()
     slots = unrolling.run(function, {id(function.inputs[0]): IMAGE}, "")
-    return unrolling.steps, slots[id(function.outputs[0])]
+    return unrolling.steps, slots[id(function.outputs[chosen_output(function)])]
+
+
+def chosen_output(function: Any) -> int:
+    """Return which output is taken for the classes': the first that is flat, else the first."""
+    flat = [
+        number
+        for number, output in enumerate(function.outputs)
+        if sum(size != 1 for size in output.shape[1:]) <= 1
+    ]
+    return flat[0] if flat else 0
 
 
 def functional(operation: Any) -> Any:
@@ -191,13 +201,25 @@ def logits_step(steps: list[Step], output: int) -> Step | None:
     return None
 
 
-def hidden_layer(steps: list[Step], layers: tuple[LayerInfo, ...]) -> str:
-    """Return the input of the last layer with a matrix of weights."""
+def hidden_layer(steps: list[Step], layers: tuple[LayerInfo, ...], output: int) -> str:
+    """Return the input of the last layer with a matrix of weights on the way to the output."""
     made = {slot: position for position, step in enumerate(steps) for slot in step.outputs}
     weighted = [
-        step for step in steps if any(len(w.shape) > 1 for w in getattr(step.operation, "weights", ()))
+        step
+        for step in _leading_to(output, steps)
+        if any(len(w.shape) > 1 for w in getattr(step.operation, "weights", ()))
     ]
     slot = max(weighted[-1].inputs.values()) if weighted else IMAGE
     while slot != IMAGE and (layers[made[slot]].kind in SAME_OUTPUT or not layers[made[slot]].capturable):
         slot = max(steps[made[slot]].inputs.values())
     return INPUT if slot == IMAGE else layers[made[slot]].name
+
+
+def _leading_to(output: int, steps: list[Step]) -> list[Step]:
+    """Return the steps that an output depends on, in order of execution."""
+    needed, found = {output}, []
+    for step in reversed(steps):
+        if needed & set(step.outputs):
+            needed |= set(step.inputs.values())
+            found.append(step)
+    return found[::-1]

@@ -217,8 +217,37 @@ def test_weights_elsewhere_are_not_followed(net, folder):
     with zipfile.ZipFile("net.keras", "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match="lie in another file"):
         load_model("net.keras")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_weights_elsewhere_are_not_followed_in_hdf5_either(net, folder, whole):
+    with h5py.File("secret.h5", "w") as file:
+        file["values"] = np.ones(3, np.float32)
+    if whole:
+        save_old(net, "net.h5")
+    else:
+        net.save_weights("saved.weights.h5")
+        shutil.move("saved.weights.h5", "net.h5")
+    with h5py.File("net.h5", "r+") as file:
+        found = []
+        file.visititems(lambda name, item: found.append(name) if getattr(item, "shape", 0) == (3,) else None)
+        del file[found[0]]
+        file[found[0]] = h5py.ExternalLink(str(folder / "secret.h5"), "values")
+    with pytest.raises(ModelError, match="lie in another file"):
+        load_model("net.h5", None if whole else "net.py:net")
+
+
+@pytest.mark.parametrize("name", ["net.h5", "net.weights.h5"])
+def test_a_few_bytes_may_not_claim_to_hold_all_memory(net, name):
+    """HDF5 gives zeros for what was never written."""
+    save_old(net, "net.h5")
+    net.save_weights("net.weights.h5")
+    with h5py.File(name, "r+") as file:
+        file.create_dataset("more", (10**6, 10**6), "f4", chunks=(1000, 1000))
+    with pytest.raises(ModelError, match="claims to hold 4,000,0"):
+        load_model(name, None if name == "net.h5" else "net.py:net")
 
 
 def test_an_architecture_may_be_json(net, inputs):
