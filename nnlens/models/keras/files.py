@@ -20,6 +20,7 @@ from nnlens.models.base import ModelReference
 from nnlens.models.keras.configuration import check_code, check_size, from_config, read_json
 from nnlens.models.keras.graph import functional
 from nnlens.models.keras.model import KerasModel
+from nnlens.models.keras.new_weights import fill
 from nnlens.models.keras.old_configuration import is_old
 from nnlens.models.keras.old_weights import fill_old, is_filled_by_layer
 from nnlens.models.keras.preprocessing import default_preprocess
@@ -126,28 +127,16 @@ def _fill(model: Any, path: Path, kind: Kind) -> Any:
             f"The architecture returns {type(model).__name__}, not a graph of Keras layers.",
             "Return the network.",
         )
-    try:
-        if kind == "keras":
-            _fill_from_archive(model, path)
-        elif is_filled_by_layer(path):
-            with h5py.File(path) as file:
-                fill_old(model, file, path.name)
-        else:
-            with _named(path, WEIGHTS) as named:
-                model.load_weights(named)
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"The weights of {path.name} do not fit the architecture: {first_line(error)}",
-            "Is it the right architecture?",
-        ) from error
+    if kind == "keras":
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+            fill(model, Path(archive.extract(WEIGHTS_MEMBER, folder)), path.name)
+    elif is_filled_by_layer(path):
+        with h5py.File(path) as file:
+            fill_old(model, file, path.name)
+    else:
+        with _named(path, WEIGHTS) as named:
+            fill(model, named, path.name)
     return model
-
-
-def _fill_from_archive(model: Any, path: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-        model.load_weights(archive.extract(WEIGHTS_MEMBER, folder))
 
 
 @contextmanager
@@ -173,7 +162,7 @@ def _checked_config(path: Path, kind: Kind, whole: bool) -> tuple[Any, str]:
     try:
         config, version = _keras_config(path) if kind == "keras" else _h5_config(path)
         check_storage(path, kind)
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, KeyError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path.name} is cut off or damaged.", AGAIN) from error
     if config is not None and whole:
         check_code(config, path.name)

@@ -6,8 +6,9 @@ return the first of them without a word.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from nnlens.schema import INPUT
 
 IMAGE = 0
 """Slot of the image: every tensor of the network has a slot, numbered in order of execution."""
+LARGEST = 2**28
+"""Values of one image in one layer: a gigabyte. VGG16 has three million at most."""
 TRANSPARENT = frozenset({"Reshape", "Flatten", "Dropout", "Identity"})
 """Kinds that may stand after a softmax without hiding that the network ends with one."""
 SAME_OUTPUT = frozenset({"Dropout", "SpatialDropout2D", "Identity", "InputLayer"})
@@ -85,6 +88,7 @@ class _Unrolling:
     def _add(self, node: Any, slots: dict[int, int], prefix: str) -> None:
         outputs = []
         for symbol in node.outputs:
+            _check_extent(symbol.shape, node.operation.name)
             self._slots += 1
             slots[id(symbol)] = self._slots
             outputs.append(self._slots)
@@ -126,6 +130,7 @@ def unroll(model: Any) -> tuple[list[Step], int]:
         raise ModelError(
             f"The network has {len(function.inputs)} inputs.", "Only one image at a time is understood."
         )
+    _check_extent(function.inputs[0].shape, "its input")
     unrolling = _Unrolling()
     slots = unrolling.run(function, {id(function.inputs[0]): IMAGE}, "")
     return unrolling.steps, slots[id(function.outputs[chosen_output(function)])]
@@ -139,6 +144,16 @@ def chosen_output(function: Any) -> int:
         if sum(size != 1 for size in output.shape[1:]) <= 1
     ]
     return flat[0] if flat else 0
+
+
+def _check_extent(shape: Sequence[int | None], name: str) -> None:
+    """Refuse what no image needs before it takes all memory: a few bytes of a file can ask for it."""
+    extent = math.prod(size for size in shape[1:] if size is not None)
+    if extent > LARGEST:
+        raise ModelError(
+            f"The network asks for {extent:,} values an image at {name!r}.",
+            "Do not open it unless you made it.",
+        )
 
 
 def functional(operation: Any) -> Any:
