@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nnlens.models.preprocess import Fit, Numbers, Order, Preprocess
 
 IN_USE = "in use"
+OWN = "of these images"
 COMMON: dict[str, dict[str, Any]] = {
     "0 to 1": {"scale": 1 / 255, "mean": 0, "std": 1},
     "0 to 255": {"scale": 1, "mean": 0, "std": 1},
@@ -53,6 +57,28 @@ def common_candidates(used: Preprocess) -> list[Candidate]:
     return [Candidate(IN_USE, used), *_own_in_other_order(used), *_colored(used)]
 
 
+def own_candidates(used: Preprocess, pixels: NDArray[np.uint8]) -> list[Candidate]:
+    """Return candidates with mean and deviation of the data set itself, as many networks are trained.
+
+    Parameters
+    ----------
+    used : Preprocess
+    pixels : ndarray of uint8, dims (sample, y, x, channel)
+        Some images, brought to the size and the channels of the network; RGB or grey.
+    """
+    values = pixels.reshape(-1, pixels.shape[-1]) / 255
+    mean, std = _rounded(values.mean(axis=0)), _rounded(values.std(axis=0))
+    if not all(std):
+        return []
+    found = replace(used, scale=1 / 255, mean=mean, std=std, order="grey" if len(mean) == 1 else "RGB")
+    if len(mean) == 1:
+        return [Candidate(OWN, found)]
+    turned = replace(found, order="BGR", mean=mean[::-1], std=std[::-1])
+    if used.order == "RGB":
+        return [Candidate(OWN, found), Candidate(f"{OWN}, BGR", turned)]
+    return [Candidate(OWN, turned), Candidate(f"{OWN}, RGB", found)]
+
+
 def other_fits(candidate: Candidate) -> list[Candidate]:
     """Return a candidate with each fit that it does not have."""
     return [
@@ -78,6 +104,11 @@ def _colored(used: Preprocess) -> Iterator[Candidate]:
             if order == "BGR":
                 found = replace(found, mean=_turned(found.mean), std=_turned(found.std))
             yield Candidate(name if order == used.order else f"{name}, {order}", found)
+
+
+def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """Return numbers as people write them."""
+    return tuple(round(float(value), 4) for value in values)
 
 
 def _turned(value: Numbers) -> Numbers:

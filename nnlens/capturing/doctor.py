@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlens.capturing.candidates import IN_USE, Candidate, common_candidates, other_fits
+from nnlens.capturing.candidates import IN_USE, Candidate, common_candidates, other_fits, own_candidates
+from nnlens.capturing.classes import labels_as_outputs
 from nnlens.capturing.outcome import Outcome
 from nnlens.capturing.trials import Attempt, Trials
 from nnlens.errors import ModelError, SamplesError
@@ -77,12 +78,15 @@ class Diagnosis:
         Accuracy of guessing.
     near_chance : bool
         Whether even the best is hardly better than guessing.
+    note : str
+        How classes were taken for outputs, where there are other numbers of them; else empty.
     """
 
     trials: tuple[Trial, ...]
     ids: NDArray[np.int64]
     chance: float
     near_chance: bool
+    note: str = ""
 
     @property
     def used(self) -> Trial:
@@ -147,8 +151,11 @@ def diagnose(
             f"Images become inputs by the own code of {model.name}: there is nothing to try.",
             "Give a size, and others are tried instead of it.",
         )
+    samples, note = labels_as_outputs(samples, model.class_count)
     trials = Trials(model, samples, tried_positions(model, samples, count), progress)
-    attempts = trials.run(common_candidates(model.preprocess), "trying values and order of colors")
+    candidates = common_candidates(model.preprocess)
+    candidates += own_candidates(model.preprocess, trials.pixels(model.preprocess))
+    attempts = trials.run(candidates, "trying values and order of colors")
     fits = [
         fit
         for each in dict.fromkeys((attempts[0].candidate, _best(attempts, trials)))
@@ -160,7 +167,7 @@ def diagnose(
             f"The network fails with each of {len(attempts)} preprocessings: {attempts[0].error}",
             "Check its size.",
         )
-    return _judged(_distinct(attempts), trials, model.class_count)
+    return _judged(_distinct(attempts), trials, model.class_count, note)
 
 
 def tried_positions(model: Model, samples: Samples, count: int) -> NDArray[np.int64]:
@@ -218,7 +225,7 @@ def _distinct(attempts: Sequence[Attempt]) -> list[Attempt]:
     return list(found.values())
 
 
-def _judged(attempts: Sequence[Attempt], trials: Trials, class_count: int) -> Diagnosis:
+def _judged(attempts: Sequence[Attempt], trials: Trials, class_count: int, note: str) -> Diagnosis:
     ids = trials.ids
     used = trials.correct(attempts[0])
     found = [
@@ -234,4 +241,4 @@ def _judged(attempts: Sequence[Attempt], trials: Trials, class_count: int) -> Di
     ]
     found.sort(key=lambda trial: (bool(trial.error), -trial.accuracy))  # stable: the one in use was first
     outcome = Outcome(len(used), int(found[0].correct.sum()))
-    return Diagnosis(tuple(found), ids, 1 / class_count, outcome.near_chance(class_count))
+    return Diagnosis(tuple(found), ids, 1 / class_count, outcome.near_chance(class_count), note)

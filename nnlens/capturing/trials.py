@@ -19,6 +19,8 @@ from nnlens.samples.base import Samples
 from nnlens.samples.pixels import Images
 from nnlens.schema import UNLABELLED
 
+SOME = 128
+"""Samples whose mean stands for that of the data set; they are spread over all of it."""
 Inputs = tuple[str, tuple[float, ...]]
 """What tells the inputs of one batch from others: a digest of the pixels, and the numbers that they are scaled by."""
 
@@ -92,6 +94,10 @@ class Trials:
                 if self._progress is not None:
                     self._progress(number * len(attempts) + index + 1, total, message)
         return attempts
+
+    def pixels(self, preprocess: Preprocess) -> NDArray[np.uint8]:
+        """Return some of the samples in the size and channels of the network, dims (sample, y, x, channel)."""
+        return pixels_of(preprocess, self._samples.images(self._positions[:SOME]))
 
     def _try(
         self, attempt: Attempt, number: int, images: Images, placed: dict[str, NDArray[np.uint8]]

@@ -56,6 +56,8 @@ def doctor(
     data = nnlens.load_samples(samples, split=split)
     with progress() as report:
         diagnosis = diagnose(network, data, samples_tried, report)
+    if diagnosis.note:
+        say(diagnosis.note)
     if as_json:
         show_json(facts_of(diagnosis))
     else:
@@ -72,6 +74,7 @@ def facts_of(diagnosis: Diagnosis) -> dict[str, Any]:
         "in_use": _facts_of_trial(diagnosis.used),
         "better": None if better is None else _facts_of_trial(better),
         "near_chance": diagnosis.near_chance,
+        "note": diagnosis.note,
         "trials": [_facts_of_trial(trial) for trial in diagnosis.trials],
     }
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.stats import binomtest
 
 from nnlens.capturing.candidates import common_candidates, other_fits
+from nnlens.capturing.classes import labels_as_outputs
 from nnlens.capturing.doctor import diagnose, mcnemar, tried_positions
 from nnlens.capturing.trials import pixels_of, told_apart
 from nnlens.errors import ModelError, SamplesError
@@ -77,9 +77,8 @@ def test_grey_images_and_images_of_the_right_size_leave_less_to_try():
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64, 3)).eval()
     model = load_model(network, preprocess=Preprocess(8))
     names = [trial.name for trial in diagnose(model, tiny_samples()).trials]
-    assert sorted(names) == sorted(
-        ["in use", "0 to 255", "-1 to 1", "MNIST", "ImageNet", "ImageNet, BGR", "Caffe", "Caffe, BGR"]
-    )
+    values = ["in use", "0 to 255", "-1 to 1", "MNIST", "ImageNet", "ImageNet, BGR", "Caffe", "Caffe, BGR"]
+    assert sorted(names) == sorted([*values, "of these images"])
 
 
 def test_a_wrong_scale_is_found_and_a_right_one_is_left_alone():
@@ -123,6 +122,49 @@ def fussy(limit, nan=False):
     return load_model(Fussy().eval(), preprocess=Preprocess(8, order="grey"))
 
 
+@pytest.mark.parametrize("order", ["RGB", "BGR", "grey"])
+def test_mean_and_deviation_of_the_data_set_itself_are_tried(order):
+    """A network that is right only where channels have mean 0 and deviation 1."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    means, spread = ([60, 120, 200], [5, 20, 40]) if order != "grey" else ([90], [12])
+    images = rng.normal(means, spread, (120, 6, 6, len(means))).clip(0, 255).astype(np.uint8)
+
+    class Standard(torch.nn.Module):
+        def forward(self, x):
+            off = (x.mean((0, 2, 3)).abs() + (x.std((0, 2, 3)) - 1).abs()).max()
+            return torch.stack([x.flatten(1).abs().mean(1) * 0 + 0.1, off.expand(len(x))], 1)
+
+    model = load_model(Standard().eval(), preprocess=Preprocess(6, order=order))
+    diagnosis = diagnose(model, Samples(images, np.arange(120) % 2 * 0))
+    own = diagnosis.better
+    assert own.name == "of these images"
+    assert own.preprocess.order == order
+    expected = np.asarray(images, float).reshape(-1, len(means))
+    turn = slice(None, None, -1 if order == "BGR" else 1)
+    np.testing.assert_allclose(own.preprocess.mean, (expected.mean(0) / 255)[turn], atol=1e-4)
+    np.testing.assert_allclose(own.preprocess.std, (expected.std(0) / 255)[turn], atol=1e-4)
+
+
+WORDS = ["Tench", "english_springer", "cassette player", "chain-saw"]
+
+
+def test_classes_are_found_among_those_of_imagenet_by_their_words():
+    images = np.zeros((4, 8, 8, 3), np.uint8)
+    samples, note = labels_as_outputs(Samples(images, [0, 1, 2, 3], class_names=WORDS), 1000)
+    assert samples.labels.tolist() == [0, 217, 482, 491]
+    assert "Tench → tench, english_springer → English springer" in note
+    for names in (["Tench", "somebody"], ["cardigan", "tench"], ["tench", "Tench"]):
+        few = Samples(images[:2], [0, 1], class_names=names)
+        same, note = labels_as_outputs(few, 1000)
+        assert same is few
+        assert "2 classes and the network has 1,000 outputs" in note
+        assert "synsets of WordNet" in note
+    assert labels_as_outputs(few, 2) == (few, "")
+    known = Samples(images[:2], [0, 1], class_names=["a", "b"], class_codes=["n01440764", "n02102040"])
+    assert (labels_as_outputs(known, 1000)[0].labels == [0, 217]).all()
+
+
 def test_a_candidate_that_fails_does_not_stop_the_rest():
     failed = {trial.name: trial.error for trial in diagnose(fussy(50), tiny_samples()).trials if trial.error}
     assert failed == {"0 to 255": "ValueError: these are no inputs"}
@@ -149,16 +191,12 @@ def test_progress_tells_each_step():
 @pytest.mark.data
 @pytest.mark.slow
 def test_squeezenet_is_told_its_order_and_scale(test_data):
-    rows = (test_data / "imagenet_classes.tsv").read_text().splitlines()[1:]
-    classes = {synset: int(index) for index, synset, _ in (row.split("\t") for row in rows)}
-    paths = sorted((test_data / "imagenette").glob("*/*"))[::6]
-    pictures = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
     model = load_model(
         test_data / "models" / "squeezenet1_1_bgr.pth",
         f"{ARCHITECTURES / 'squeezenet.py'}:SqueezeNet",
         Preprocess(227),
     )
-    diagnosis = diagnose(model, Samples(pictures, [classes[path.parent.name] for path in paths]))
+    diagnosis = diagnose(model, load_samples(test_data / "imagenette"), 40)  # folders are named by synsets
     assert diagnosis.better is not None
     found = diagnosis.better.preprocess
     assert (found.order, found.scale, found.mean) == ("BGR", 1, (103.939, 116.779, 123.68))

@@ -7,6 +7,7 @@ from nnlens.models.keras.quiet import quiet
 
 with quiet():
     backends.choose()
+    backends.share_gpu()
     import keras
 
     if keras.backend.backend() == "tensorflow":

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 VARIABLE = "KERAS_BACKEND"
 KNOWN = ("tensorflow", "torch")
 
+GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
+
 Array = NDArray[np.float32]
 SeedFunction = Callable[[list[Array]], Array]
 
@@ -44,6 +46,11 @@ def choose() -> None:
         return
     if importlib.util.find_spec("tensorflow") is None and importlib.util.find_spec("torch") is not None:
         os.environ[VARIABLE] = "torch"
+
+
+def share_gpu() -> None:
+    """Let TensorFlow take the memory of a GPU as it needs it, where nobody said otherwise: by itself it takes all."""
+    os.environ.setdefault(GROWTH, "true")
 
 
 def make(name: str, program: Program, shape: tuple[int, ...]) -> Backend:

@@ -38,7 +38,7 @@ def read_json(place: str) -> Any:
         raise ModelError(f"There is no architecture file {place!r}.", "Give the JSON that Keras wrote.")
     try:
         config = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{place} is no JSON: {first_line(error)}", "Give the file that Keras wrote."
         ) from error
@@ -85,7 +85,10 @@ def check_code(config: Any, name: str) -> None:
     ModelError
         Naming what it is.
     """
-    classes = set(_classes(config))
+    try:
+        classes = set(_classes(config))
+    except RecursionError:
+        raise ModelError(f"{name} nests its layers too deeply.", "Do not open it.") from None
     if classes & CODE:
         raise ModelError(
             f"{name} carries code in its layers, which is not run.", "Build it without Lambda layers."

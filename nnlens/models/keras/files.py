@@ -20,16 +20,18 @@ from nnlens.models.base import ModelReference
 from nnlens.models.keras.configuration import check_code, check_size, from_config, read_json
 from nnlens.models.keras.graph import functional
 from nnlens.models.keras.model import KerasModel
+from nnlens.models.keras.new_weights import fill
 from nnlens.models.keras.old_configuration import is_old
 from nnlens.models.keras.old_weights import fill_old, is_filled_by_layer
 from nnlens.models.keras.preprocessing import default_preprocess
+from nnlens.models.keras.storage import WEIGHTS_MEMBER, check_storage
 from nnlens.models.preprocess import Preprocess
 from nnlens.models.sniff import AGAIN, Kind
 
 SUFFIXES = {"keras": ".keras", "hdf5": ".h5"}
 WEIGHTS = ".weights.h5"
-MEMBERS = {"config": "config.json", "metadata": "metadata.json", "weights": "model.weights.h5"}
-"""Of a `.keras` archive."""
+CONFIG, METADATA = "config.json", "metadata.json"
+"""Members of a `.keras` archive."""
 
 
 def open_file(
@@ -125,28 +127,16 @@ def _fill(model: Any, path: Path, kind: Kind) -> Any:
             f"The architecture returns {type(model).__name__}, not a graph of Keras layers.",
             "Return the network.",
         )
-    try:
-        if kind == "keras":
-            _fill_from_archive(model, path)
-        elif is_filled_by_layer(path):
-            with h5py.File(path) as file:
-                fill_old(model, file, path.name)
-        else:
-            with _named(path, WEIGHTS) as named:
-                model.load_weights(named)
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"The weights of {path.name} do not fit the architecture: {first_line(error)}",
-            "Is it the right architecture?",
-        ) from error
+    if kind == "keras":
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+            fill(model, Path(archive.extract(WEIGHTS_MEMBER, folder)), path.name)
+    elif is_filled_by_layer(path):
+        with h5py.File(path) as file:
+            fill_old(model, file, path.name)
+    else:
+        with _named(path, WEIGHTS) as named:
+            fill(model, named, path.name)
     return model
-
-
-def _fill_from_archive(model: Any, path: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-        model.load_weights(archive.extract(MEMBERS["weights"], folder))
 
 
 @contextmanager
@@ -167,11 +157,12 @@ def _checked_config(path: Path, kind: Kind, whole: bool) -> tuple[Any, str]:
     Raises
     ------
     ModelError
-        If it carries code, or asks for more weights than it has.
+        If it carries code, leads to other files, or asks for more weights than it has.
     """
     try:
         config, version = _keras_config(path) if kind == "keras" else _h5_config(path)
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, KeyError) as error:
+        check_storage(path, kind)
+    except (zipfile.BadZipFile, OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path.name} is cut off or damaged.", AGAIN) from error
     if config is not None and whole:
         check_code(config, path.name)
@@ -181,9 +172,9 @@ def _checked_config(path: Path, kind: Kind, whole: bool) -> tuple[Any, str]:
 
 def _keras_config(path: Path) -> tuple[Any, str]:
     with zipfile.ZipFile(path) as archive:
-        metadata = json.loads(archive.read(MEMBERS["metadata"]))
+        metadata = json.loads(archive.read(METADATA))
         version = metadata.get("keras_version", "") if isinstance(metadata, dict) else ""
-        return json.loads(archive.read(MEMBERS["config"])), str(version)
+        return json.loads(archive.read(CONFIG)), str(version)
 
 
 def _h5_config(path: Path) -> tuple[Any, str]:

@@ -6,8 +6,9 @@ return the first of them without a word.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from nnlens.schema import INPUT
 
 IMAGE = 0
 """Slot of the image: every tensor of the network has a slot, numbered in order of execution."""
+LARGEST = 2**28
+"""Values of one image in one layer: a gigabyte. VGG16 has three million at most."""
 TRANSPARENT = frozenset({"Reshape", "Flatten", "Dropout", "Identity"})
 """Kinds that may stand after a softmax without hiding that the network ends with one."""
 SAME_OUTPUT = frozenset({"Dropout", "SpatialDropout2D", "Identity", "InputLayer"})
@@ -85,6 +88,7 @@ class _Unrolling:
     def _add(self, node: Any, slots: dict[int, int], prefix: str) -> None:
         outputs = []
         for symbol in node.outputs:
+            _check_extent(symbol.shape, node.operation.name)
             self._slots += 1
             slots[id(symbol)] = self._slots
             outputs.append(self._slots)
@@ -109,7 +113,7 @@ class _Unrolling:
 
 
 def unroll(model: Any) -> tuple[list[Step], int]:
-    """Return the steps of a network and the slot of its output.
+    """Return the steps of a network and the slot of its output; of several outputs that of `chosen_output`.
 
     Raises
     ------
@@ -126,9 +130,30 @@ def unroll(model: Any) -> tuple[list[Step], int]:
         raise ModelError(
             f"The network has {len(function.inputs)} inputs.", "Only one image at a time is understood."
         )
+    _check_extent(function.inputs[0].shape, "its input")
     unrolling = _Unrolling()
     slots = unrolling.run(function, {id(function.inputs[0]): IMAGE}, "")
-    return unrolling.steps, slots[id(function.outputs[0])]
+    return unrolling.steps, slots[id(function.outputs[chosen_output(function)])]
+
+
+def chosen_output(function: Any) -> int:
+    """Return which output is taken for the classes': the first that is flat, else the first."""
+    flat = [
+        number
+        for number, output in enumerate(function.outputs)
+        if sum(size != 1 for size in output.shape[1:]) <= 1
+    ]
+    return flat[0] if flat else 0
+
+
+def _check_extent(shape: Sequence[int | None], name: str) -> None:
+    """Refuse what no image needs before it takes all memory: a few bytes of a file can ask for it."""
+    extent = math.prod(size for size in shape[1:] if size is not None)
+    if extent > LARGEST:
+        raise ModelError(
+            f"The network asks for {extent:,} values an image at {name!r}.",
+            "Do not open it unless you made it.",
+        )
 
 
 def functional(operation: Any) -> Any:
@@ -191,13 +216,25 @@ def logits_step(steps: list[Step], output: int) -> Step | None:
     return None
 
 
-def hidden_layer(steps: list[Step], layers: tuple[LayerInfo, ...]) -> str:
-    """Return the input of the last layer with a matrix of weights."""
+def hidden_layer(steps: list[Step], layers: tuple[LayerInfo, ...], output: int) -> str:
+    """Return the input of the last layer with a matrix of weights on the way to the output."""
     made = {slot: position for position, step in enumerate(steps) for slot in step.outputs}
     weighted = [
-        step for step in steps if any(len(w.shape) > 1 for w in getattr(step.operation, "weights", ()))
+        step
+        for step in _leading_to(output, steps)
+        if any(len(w.shape) > 1 for w in getattr(step.operation, "weights", ()))
     ]
     slot = max(weighted[-1].inputs.values()) if weighted else IMAGE
     while slot != IMAGE and (layers[made[slot]].kind in SAME_OUTPUT or not layers[made[slot]].capturable):
         slot = max(steps[made[slot]].inputs.values())
     return INPUT if slot == IMAGE else layers[made[slot]].name
+
+
+def _leading_to(output: int, steps: list[Step]) -> list[Step]:
+    """Return the steps that an output depends on, in order of execution."""
+    needed, found = {output}, []
+    for step in reversed(steps):
+        if needed & set(step.outputs):
+            needed |= set(step.inputs.values())
+            found.append(step)
+    return found[::-1]

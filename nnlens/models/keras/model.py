@@ -24,7 +24,7 @@ from nnlens.models.checks import (
     positions_of,
 )
 from nnlens.models.keras import backends
-from nnlens.models.keras.graph import IMAGE, hidden_layer, layer_infos
+from nnlens.models.keras.graph import IMAGE, chosen_output, functional, hidden_layer, layer_infos
 from nnlens.models.keras.program import LOGITS_SLOT, Program
 from nnlens.models.preprocess import Preprocess
 from nnlens.rules import PLAIN, check_rule
@@ -33,6 +33,12 @@ from nnlens.schema import INPUT, LOGITS
 if TYPE_CHECKING:
     from nnlens.samples.pixels import Images
 
+SEVERAL_OUTPUTS = (
+    "The network has {count} outputs: {name!r} is taken for the classes', the others can be captured."
+)
+ONE_OUTPUT = (
+    "The network has a single output, so every sample is predicted as class 0: accuracy says nothing."
+)
 NOISE = 2
 """Samples of noise by which shapes and logits are found out."""
 
@@ -76,7 +82,7 @@ class KerasModel:
         shapes = {slot: self._layout.outward(array).shape[1:] for slot, array in arrays.items()}
         self.layers = layer_infos(self._program.steps, shapes)
         self.class_count = arrays[LOGITS_SLOT].shape[1]
-        self.hidden_layer = hidden_layer(self._program.steps, self.layers)
+        self.hidden_layer = hidden_layer(self._program.steps, self.layers, self._program.output)
         self.has_logits = self._program.exact
         self.notes = (*notes, *self._own_notes())
         self._positions = positions_of(self.layers)
@@ -88,6 +94,12 @@ class KerasModel:
     def _own_notes(self) -> Iterator[str]:
         if not self.has_logits:
             yield NO_LOGITS
+        function = functional(self.model)
+        if len(function.outputs) > 1:
+            chosen = function.outputs[chosen_output(function)]._keras_history.operation.name
+            yield SEVERAL_OUTPUTS.format(count=len(function.outputs), name=chosen)
+        if self.class_count == 1:
+            yield ONE_OUTPUT
 
     def _settle(self) -> dict[int, NDArray[Any]]:
         """Run the network once on noise of the size that it expects."""
@@ -101,9 +113,10 @@ class KerasModel:
                 "Check size and order of the preprocessing.",
             ) from error
         if arrays[LOGITS_SLOT].ndim != 2:
+            returned = ", ".join(map(str, ("sample", *arrays[LOGITS_SLOT].shape[1:])))
             raise ModelError(
-                f"The network returns {arrays[LOGITS_SLOT].shape}, not (sample, class_).",
-                "Only image classifiers can be opened.",
+                f"The network returns ({returned}), not (sample, class_).",
+                "Only classifiers of whole images can be opened, not networks for segmentation or detection.",
             )
         return arrays
 

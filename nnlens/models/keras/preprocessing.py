@@ -46,6 +46,11 @@ def default_preprocess(model: Any, name: str) -> tuple[Preprocess, tuple[str, ..
     shape = (*shape, 1) if len(shape) == 2 else shape
     if len(shape) == 3 and shape[0] in (1, 3) and shape[2] not in (1, 3):
         shape = (*shape[1:], shape[0])
+    if graph is not None and len(graph.inputs) == 1 and len(shape) != 3:
+        raise ModelError(
+            f"{name} takes inputs of {_dims(graph.inputs[0].shape)}, which are no images.",
+            "Networks for words, sequences or vectors cannot be opened; embeddings made with one can be explored.",
+        )
     if len(shape) != 3 or None in shape or shape[2] not in (1, 3):
         raise ModelError(
             f"The input of {name} does not tell the size of images.",
@@ -60,6 +65,10 @@ def default_preprocess(model: Any, name: str) -> tuple[Preprocess, tuple[str, ..
             note = GUESSED_NOTE.format(name=known, words=words)
             return Preprocess(shape[:2], **settings), (note,)
     return Preprocess(shape[:2], order=order), (ASSUMED_NOTE,)
+
+
+def _dims(shape: tuple[int | None, ...]) -> str:
+    return f"({', '.join(['sample', *('any' if size is None else str(size) for size in shape[1:])])})"
 
 
 def _networks(model: Any) -> Iterator[Any]:

@@ -217,8 +217,99 @@ def test_weights_elsewhere_are_not_followed(net, folder):
     with zipfile.ZipFile("net.keras", "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match="lie in another file"):
         load_model("net.keras")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_weights_elsewhere_are_not_followed_in_hdf5_either(net, folder, whole):
+    with h5py.File("secret.h5", "w") as file:
+        file["values"] = np.ones(3, np.float32)
+    if whole:
+        save_old(net, "net.h5")
+    else:
+        net.save_weights("saved.weights.h5")
+        shutil.move("saved.weights.h5", "net.h5")
+    with h5py.File("net.h5", "r+") as file:
+        found = []
+        file.visititems(lambda name, item: found.append(name) if getattr(item, "shape", 0) == (3,) else None)
+        del file[found[0]]
+        file[found[0]] = h5py.ExternalLink(str(folder / "secret.h5"), "values")
+    with pytest.raises(ModelError, match="lie in another file"):
+        load_model("net.h5", None if whole else "net.py:net")
+
+
+@pytest.mark.parametrize("name", ["net.h5", "net.weights.h5"])
+def test_a_few_bytes_may_not_claim_to_hold_all_memory(net, name):
+    """HDF5 gives zeros for what was never written."""
+    save_old(net, "net.h5")
+    net.save_weights("net.weights.h5")
+    with h5py.File(name, "r+") as file:
+        file.create_dataset("more", (10**6, 10**6), "f4", chunks=(1000, 1000))
+    with pytest.raises(ModelError, match="claims to hold 4,000,0"):
+        load_model(name, None if name == "net.h5" else "net.py:net")
+
+
+def named_layers(*names, units=3):
+    inner = [layers.Conv2D(2, 3, padding="same", name=name) for name in names]
+    ends = [layers.Flatten(name="flat"), layers.Dense(units, name="fc")]
+    return keras.Sequential([keras.Input((5, 5, 2)), *inner, *ends])
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras", ".h5"])
+@pytest.mark.parametrize(
+    ("architecture", "what"),
+    [
+        (lambda: named_layers("a", "b", units=7), r"fc.*\(50, 7\).*\(50, 3\)"),
+        (
+            lambda: named_layers("a", "b", "c"),
+            "c: Layer 'c' expected 2 variables|3 layers with weights.*has 4",
+        ),
+        (lambda: named_layers("a"), "it has 229 and the architecture takes 191|3 layers with weights.*has 2"),
+    ],
+)
+def test_no_network_is_filled_by_half(ending, architecture, what):
+    """Keras 3 itself leaves weights over without a word."""
+    network = named_layers("a", "b")
+    if ending == ".keras":
+        network.save("net.keras")
+    elif ending == ".h5":
+        save_old(network, "net.h5")
+    else:
+        network.save_weights("net.weights.h5")
+    with pytest.raises(ModelError, match=what) as caught:
+        load_model(f"net{ending}", architecture, Preprocess(5))
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "greedy",
+    [
+        lambda x: layers.UpSampling2D(20_000, name="greedy")(x),
+        lambda x: layers.ZeroPadding2D(10**6, name="greedy")(x),
+        lambda x: keras.Model(x, layers.UpSampling2D(20_000, name="greedy")(x), name="inner")(x),
+    ],
+)
+def test_a_layer_may_not_ask_for_all_memory(greedy):
+    x = keras.Input((5, 5, 1))
+    keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(greedy(x)))).save("net.keras")
+    with pytest.raises(ModelError, match=r"asks for [0-9,]+ values an image at 'greedy'"):
+        load_model("net.keras")
+
+
+def test_an_input_may_not_ask_for_all_memory():
+    x = keras.Input((10**6, 10**6, 1))
+    keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(x))).save("net.keras")
+    with pytest.raises(ModelError, match="1,000,000,000,000 values an image at 'its input'"):
+        load_model("net.keras")
+
+
+@pytest.mark.parametrize("config", [5, "[]", "3", "{" * 5000, '{"class_name": "Sequential"}'])
+def test_what_is_no_configuration_is_named(config):
+    with h5py.File("net.h5", "w") as file:
+        file.attrs["model_config"] = config
+    with pytest.raises(ModelError, match=r"net\.h5"):
+        load_model("net.h5")
 
 
 def test_an_architecture_may_be_json(net, inputs):

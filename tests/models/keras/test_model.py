@@ -377,6 +377,83 @@ def test_what_is_no_classifier_of_such_images_is_refused(preprocess, network, wh
         load_model(network(), preprocess=preprocess)
 
 
+def two_heads():
+    """A map of the image, then classes, then an auxiliary head with a Dense of its own that runs last."""
+    x = keras.Input((9, 9, 3))
+    y = layers.Conv2D(4, 3, name="stem")(x)
+    maps = layers.Conv2D(1, 1, name="maps")(y)
+    classes = layers.Dense(5, activation="softmax", name="classes")(layers.Flatten(name="flat")(y))
+    late = layers.Flatten(name="late")(layers.ReLU(name="relu")(layers.ReLU(name="before")(y)))
+    return keras.Model(x, [maps, classes, layers.Dense(3, name="other")(late)])
+
+
+def test_of_several_outputs_the_first_flat_one_is_the_classes(preprocess, inputs):
+    network = two_heads()
+    model = load_model(network, preprocess=preprocess)
+    assert any("3 outputs: 'classes' is taken" in note for note in model.notes)
+    outputs = [first(np.asarray(output)) for output in network(last(inputs), training=False)]
+    np.testing.assert_allclose(softmax(model.predict(inputs)), outputs[1], rtol=1e-4, atol=1e-6)
+    got = model.activations(inputs, ["maps", "classes", "other"])
+    for name, output in zip(("maps", "classes", "other"), outputs, strict=True):
+        np.testing.assert_allclose(got[name], output, rtol=1e-4, atol=1e-6)
+    assert (model.class_count, model.hidden_layer) == (5, "flat")
+    with pytest.raises(ModelError, match="back to 'other'"):
+        model.vjp(inputs, np.ones((4, 5), np.float32), wrt=("other",))
+
+
+def test_a_recurrent_network_over_the_rows_of_grey_images(preprocess):
+    x = keras.Input((6, 7))
+    y = layers.Bidirectional(layers.LSTM(4, return_sequences=True), name="rows")(x)
+    network = keras.Model(x, layers.Dense(3, activation="softmax", name="fc")(layers.GRU(5, name="last")(y)))
+    model = load_model(network)
+    assert {layer.name: layer.capturable for layer in model.layers} == {
+        "rows": False, "last": True, "fc": True,
+    }  # fmt: skip
+    assert model.hidden_layer == "last"
+    inputs = np.random.default_rng(0).normal(size=(2, 1, 6, 7)).astype(np.float32)
+    expected = np.asarray(network(inputs[:, 0], training=False))
+    np.testing.assert_allclose(softmax(model.predict(inputs)), expected, rtol=1e-4, atol=1e-6)
+    assert model.vjp(inputs, np.ones((2, 3), np.float32), wrt=("last", "@input")).gradients["last"].shape == (
+        2,
+        5,
+    )
+
+
+def words():
+    x = keras.Input((20,), dtype="int32")
+    return keras.Model(x, layers.Dense(2)(layers.LSTM(3)(layers.Embedding(50, 4)(x))))
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (words, r"\(sample, 20\)"),
+        (lambda: keras.Sequential([keras.Input((20,)), layers.Dense(2)]), r"\(sample, 20\)"),
+        (
+            lambda: keras.Sequential(
+                [keras.Input((None, 4, 4, 3)), layers.GlobalAveragePooling3D(), layers.Dense(2)]
+            ),
+            r"\(sample, any, 4, 4, 3\)",
+        ),
+    ],
+)
+def test_what_takes_no_images_is_told_so(network, shape):
+    with pytest.raises(ModelError, match=rf"takes inputs of {shape}, which are no images.*\n?.*embeddings"):
+        load_model(network())
+
+
+def test_a_network_for_segmentation_is_told_from_a_classifier(preprocess):
+    x = keras.Input((9, 9, 3))
+    with pytest.raises(ModelError, match=r"returns \(sample, 9, 9, 4\), not .*\n?.*segmentation"):
+        load_model(keras.Model(x, layers.Conv2D(4, 1, activation="softmax")(x)), preprocess=preprocess)
+
+
+def test_a_single_output_is_told_to_say_nothing_of_accuracy(preprocess):
+    x = keras.Input((9, 9, 3))
+    model = load_model(keras.Model(x, layers.Dense(1)(layers.Flatten()(x))), preprocess=preprocess)
+    assert any("single output" in note for note in model.notes)
+
+
 def test_the_same_network_has_the_same_fingerprint_and_no_other_has(build, preprocess):
     model = load_model(build("plain"), preprocess=preprocess)
     assert model.fingerprint == load_model(build("plain"), preprocess=preprocess).fingerprint

@@ -13,6 +13,7 @@ import pytest
 import nnlens.models.keras
 from nnlens.errors import ModelError
 from nnlens.models import Preprocess, load_model
+from nnlens.models.keras import backends
 
 pytest.importorskip("torch", reason="torch is an extra")
 
@@ -106,6 +107,15 @@ def test_torch_is_taken_where_tensorflow_is_not_installed(build, folder):
         + "import nnlens; nnlens.load_model('plain.keras'); import keras; print(keras.backend.backend())"
     )
     assert run(code, folder=folder) == "torch"
+
+
+def test_tensorflow_takes_memory_of_a_gpu_as_it_needs_it_unless_told_otherwise(monkeypatch):
+    monkeypatch.delenv(backends.GROWTH, raising=False)
+    backends.share_gpu()
+    assert os.environ[backends.GROWTH] == "true"
+    monkeypatch.setenv(backends.GROWTH, "false")
+    backends.share_gpu()
+    assert os.environ[backends.GROWTH] == "false"
 
 
 def test_a_backend_that_is_not_known_is_named(monkeypatch):
