@@ -86,7 +86,7 @@ def read_commit(folder: Path) -> Commit | None:
     try:
         record = json.loads(_read(path))
         commit = Commit(**record["commit"])
-        sound = record["crc32"] == _checksum(record["commit"]) and 0 <= commit.rows <= commit.total
+        sound = record["crc32"] == _checksum(record["commit"]) and _is_sound(commit)
     except (KeyError, TypeError, ValueError):
         sound = False
     if not sound:
@@ -95,6 +95,14 @@ def read_commit(folder: Path) -> Commit | None:
             "Restore the run from a copy, or capture it again.",
         )
     return commit
+
+
+def _is_sound(commit: Commit) -> bool:
+    """Whether a commit of somebody who can make its checksum says what a commit can say."""
+    counts = (commit.rows, commit.total, commit.shard)
+    named = isinstance(commit.metadata, dict) and isinstance(commit.facts, dict)
+    whole = all(type(count) is int for count in counts) and isinstance(commit.fingerprint, str)
+    return named and whole and 0 <= commit.rows <= commit.total and commit.shard > 0
 
 
 def _read(path: Path) -> bytes:
