@@ -6,6 +6,7 @@ Plain zarr returns the fill value where a chunk is missing, follows links, and b
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -86,6 +87,8 @@ def read_metadata(root: Path, key: str, metadata: Mapping[str, str]) -> bytes:
         found = (root / key).read_bytes()
     except FileNotFoundError:
         raise missing(root, key) from None
+    except IsADirectoryError:
+        raise damaged(root, key) from None
     check_metadata(root, key, found, metadata)
     return found
 
@@ -103,18 +106,29 @@ def check_metadata(root: Path, key: str, found: bytes, metadata: Mapping[str, st
 
 
 def check_no_link(root: Path, key: str) -> None:
-    """Refuse a file that is reached through a link inside the hierarchy: it may lead anywhere.
+    """Refuse a file that is reached through a link inside the hierarchy: it may lead anywhere; and pipes and the like.
 
     Raises
     ------
     StoreDamagedError
         Naming the link.
     """
-    path = os.fspath(root)
+    path, mode = os.fspath(root), 0
     for part in ("", *PurePosixPath(key).parts):
         path = os.path.join(path, part) if part else path  # noqa: PTH118 - called for every file; pathlib costs thrice
-        if os.path.islink(path):  # noqa: PTH114
+        mode = _mode(path)
+        if stat.S_ISLNK(mode):
             raise StoreDamagedError(f"{root.name}/{key} is a link, or reached through one.", RESTORE)
+    if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a pipe would be waited for for ever
+        raise StoreDamagedError(f"{root.name}/{key} is no file.", RESTORE)
+
+
+def _mode(path: str) -> int:
+    """Return what a path is, 0 where there is nothing."""
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
 
 
 def shard_of(key: str) -> int | None:

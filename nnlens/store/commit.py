@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from typing import Any
 from nnlens.errors import StoreDamagedError
 from nnlens.store.layout import COMMIT
 
+LARGEST = 1 << 26
+"""Bytes of a commit; it has about 100 for each array."""
 SYNCERS = ThreadPoolExecutor(8, thread_name_prefix="nnlens-sync")
 
 
@@ -77,14 +80,13 @@ def read_commit(folder: Path) -> Commit | None:
     StoreDamagedError
         If the file was changed or is no commit.
     """
-    try:
-        text = (folder / COMMIT).read_bytes()
-    except FileNotFoundError:
+    path = folder / COMMIT
+    if not os.path.lexists(path):
         return None
     try:
-        record = json.loads(text)
+        record = json.loads(_read(path))
         commit = Commit(**record["commit"])
-        sound = record["crc32"] == _checksum(record["commit"]) and 0 <= commit.rows <= commit.total
+        sound = record["crc32"] == _checksum(record["commit"]) and _is_sound(commit)
     except (KeyError, TypeError, ValueError):
         sound = False
     if not sound:
@@ -93,6 +95,22 @@ def read_commit(folder: Path) -> Commit | None:
             "Restore the run from a copy, or capture it again.",
         )
     return commit
+
+
+def _is_sound(commit: Commit) -> bool:
+    """Whether a commit of somebody who can make its checksum says what a commit can say."""
+    counts = (commit.rows, commit.total, commit.shard)
+    named = isinstance(commit.metadata, dict) and isinstance(commit.facts, dict)
+    whole = all(type(count) is int for count in counts) and isinstance(commit.fingerprint, str)
+    return named and whole and 0 <= commit.rows <= commit.total and commit.shard > 0
+
+
+def _read(path: Path) -> bytes:
+    """Read a commit; what lies in its place in a run from a stranger may be a link to what never ends, or a pipe."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
+        raise ValueError("no commit")
+    return path.read_bytes()
 
 
 def _checksum(body: Mapping[str, Any]) -> int:

@@ -32,6 +32,8 @@ SHARD_PIXELS = SHARD_ROWS * 32 * 32
 """A batch, which is one shard of every array, is at most so many bytes, samples, and pixels of the network's input: a
 sample of 224 px costs 50 times one of 32 px, and killing a capture loses a batch. Two batches are in memory."""
 LEAST_ROWS = 64
+LARGEST_SAMPLE = 1 << 31
+"""Bytes of one sample in one array that a run is believed to hold."""
 
 STRING = np.dtypes.StringDType()
 
@@ -251,6 +253,16 @@ def parse_layout(path: str, metadata: bytes) -> tuple[ArrayLayout, tuple[dict[st
         layout = ArrayLayout(
             path, shape, dtype, tuple(data["dimension_names"]), chunk, shard, order, compressed
         )
+        if not _is_sound(layout):
+            raise ValueError(layout)
         return layout, tuple(codecs[turned:])
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise StoreDamagedError(f"{path}/{METADATA} does not describe an array of a run.") from error
+
+
+def _is_sound(layout: ArrayLayout) -> bool:
+    """Whether a run can have such an array: one from a stranger may claim anything, and memory is asked for by it."""
+    numbers = layout.dtype == STRING or (layout.dtype.kind in "fiu" and layout.dtype.itemsize <= 8)
+    cut = 0 < layout.chunk <= layout.shard and layout.shard % layout.chunk == 0
+    sizes = min(layout.shape) >= 0 and layout.sample_bytes <= LARGEST_SAMPLE
+    return numbers and cut and sizes and len(layout.dims) == len(layout.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +16,9 @@ from nnlens.store.checking import check_no_link, damaged, missing, read_metadata
 from nnlens.store.commit import Commit
 from nnlens.store.encoding import CHECKSUM_BYTES, NOTHING, Decode, checked, decoders
 from nnlens.store.layout import DATA, METADATA, STRING, ArrayLayout, empty, parse_layout
+
+NO_LINKS_NO_WAITING = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Flags for opening; a run from a stranger may hold a link or a pipe in place of a shard."""
 
 
 class ShardedArray:
@@ -102,12 +106,15 @@ class ShardedArray:
 
     def _open(self, key: str) -> BinaryIO:
         try:
-            descriptor = os.open(self._root / key, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            descriptor = os.open(self._root / key, os.O_RDONLY | NO_LINKS_NO_WAITING)
         except FileNotFoundError:
             raise missing(self._root, key) from None
         except OSError:
             check_no_link(self._root, key)
             raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise damaged(self._root, key)
         return os.fdopen(descriptor, "rb")
 
 

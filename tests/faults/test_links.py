@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from nnlens.capturing import capture
-from nnlens.errors import CaptureError, StoreError
+from nnlens.errors import CaptureError, StoreDamagedError, StoreError
 from nnlens.samples import Samples
 from nnlens.store import open_store
 from nnlens.store.commit import read_commit, write_commit
@@ -76,6 +76,23 @@ def test_a_capture_does_not_begin_through_a_link(tmp_path, samples, elsewhere, l
     with pytest.raises(StoreError, match="cannot be written"):
         capture(tiny_model(), samples, path)
     assert contents(elsewhere) == before
+
+
+@pytest.mark.parametrize("place", ["commit.json", "data.zarr/zarr.json", "data.zarr/samples/label/c.0"])
+@pytest.mark.parametrize("odd", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), os.mkdir])
+def test_what_is_no_file_is_not_read(tiny_store, place, odd):
+    """A pipe would be waited for, and what a link leads to may never end."""
+    path = tiny_store.path / place
+    path.unlink()
+    odd(path)
+    with pytest.raises(StoreDamagedError, match=path.name):
+        open_store(tiny_store.path).samples.load()
+
+
+def test_a_commit_is_not_larger_than_commits_are(tiny_store):
+    os.truncate(tiny_store.path / "commit.json", 1 << 40)  # which takes no room on the disk
+    with pytest.raises(StoreDamagedError, match=r"commit\.json"):
+        open_store(tiny_store.path)
 
 
 def test_a_shard_is_not_written_through_a_link(tmp_path, samples, elsewhere):
