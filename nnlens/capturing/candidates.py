@@ -51,6 +51,9 @@ def common_candidates(used: Preprocess) -> list[Candidate]:
 
     Some may be the same for given samples. Inverted grey is not among them: no option would choose it.
     """
+    used = replace(
+        used, code=""
+    )  # where an architecture's own code is in use, others are tried instead of it
     if used.channels == 1:
         own = [Candidate(IN_USE, used)]
         return own + [Candidate(name, replace(used, **values)) for name, values in (COMMON | GREY).items()]

@@ -9,7 +9,7 @@ from nnlens.models import load_model, loading
 from nnlens.models.base import LayerInfo, ModelReference, layer_named
 from nnlens.models.preprocess import Preprocess
 
-FRAMEWORKS = ("torch", "tensorflow", "keras", "safetensors", "h5py")
+FRAMEWORKS = ("torch", "tensorflow", "keras", "safetensors", "h5py", "onnx", "onnxruntime")
 
 
 def imported_by(code):

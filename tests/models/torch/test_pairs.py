@@ -11,6 +11,7 @@ from PIL import Image
 from torch import nn
 
 import nnlens
+from nnlens.capturing.candidates import common_candidates
 from nnlens.capturing.doctor import diagnose
 from nnlens.cli import main
 from nnlens.errors import AnalysisError, ModelError
@@ -200,6 +201,12 @@ def test_doctor_has_nothing_to_try(images):
     samples = nnlens.load_samples((images, np.arange(5) % 4))
     with pytest.raises(ModelError, match="own code of net: there is nothing to try"):
         diagnose(load_model("net.py"), samples)
+
+
+def test_others_can_be_tried_instead_of_it(images):
+    candidates = common_candidates(load_model("net.py").preprocess)
+    assert len(candidates) > 3
+    assert {candidate.preprocess(images).shape for candidate in candidates} == {(5, 3, 9, 10)}
 
 
 @pytest.fixture
