@@ -25,13 +25,19 @@ SMALLEST = 0.5
 """Bytes of the smallest weight."""
 
 
-def read_json(place: str) -> Any:
+def read_json(place: str, size: int) -> Any:
     """Build the network that a JSON file describes, without weights.
+
+    Parameters
+    ----------
+    place : str
+    size : int
+        Bytes of the weights that go into it.
 
     Raises
     ------
     ModelError
-        If there is none, or Keras cannot build it.
+        If there is none, or Keras cannot build it, or it asks for far more weights.
     """
     path = Path(place).expanduser()
     if not path.is_file():
@@ -42,8 +48,10 @@ def read_json(place: str) -> Any:
         raise ModelError(
             f"{place} is no JSON: {first_line(error)}", "Give the file that Keras wrote."
         ) from error
-    version = config.get("keras_version", "") if isinstance(config, dict) else ""
-    return from_config(config, path.name, str(version))
+    version = str(config.get("keras_version", "")) if isinstance(config, dict) else ""
+    check_code(config, path.name)
+    check_size(config, path.name, version, size)
+    return from_config(config, path.name, version)
 
 
 def from_config(config: Any, name: str, version: str = "") -> Any:

@@ -52,7 +52,7 @@ def open_file(
         If something is missing, damaged or does not fit.
     """
     config, version = _checked_config(path, kind, whole=architecture is None)
-    found = _architecture(architecture, config, version, path.name)
+    found = _architecture(architecture, config, version, path)
     if found is None:
         with _named(path, SUFFIXES[kind]) as named:
             model = _load(named, path.name)
@@ -69,21 +69,21 @@ def open_file(
 
 
 def _architecture(
-    given: str | Callable[[], Any] | None, config: Any, version: str, name: str
+    given: str | Callable[[], Any] | None, config: Any, version: str, path: Path
 ) -> Architecture | None:
     """Return what builds the network that the weights go into; None where Keras opens the file as it is."""
     if isinstance(given, str) and given.endswith(".json"):
-        return Architecture(partial(read_json, given), given, None)
+        return Architecture(partial(read_json, given, path.stat().st_size), given, None)
     if given is not None:
         return find_architecture(given)
     if config is None:
         raise ModelError(
-            f"{name} holds weights alone; Keras also needs the architecture.",
+            f"{path.name} holds weights alone; Keras also needs the architecture.",
             "Give architecture='file.py:callable' or a JSON that Keras wrote (--architecture on the command line).",
         )
     if not is_old(config, version):
         return None
-    return Architecture(partial(from_config, config, name, version), None, None)
+    return Architecture(partial(from_config, config, path.name, version), None, None)
 
 
 def wrap(model: Any, preprocess: Preprocess | None) -> KerasModel:

@@ -341,6 +341,15 @@ def test_json_that_is_no_architecture_says_so(net, text, what):
         load_model("net.weights.h5", "net.json")
 
 
+def test_json_may_not_ask_for_all_memory_either(net):
+    net.save_weights("net.weights.h5")
+    text = net.to_json()
+    for units, what in ((10**10, "asks for a layer of 10,000,000,000"), (30_000, "asks for [0-9,]+ weights")):
+        Path("net.json").write_text(text.replace('"units": 3', f'"units": {units}'))
+        with pytest.raises(ModelError, match=f"net.json {what}"):
+            load_model("net.weights.h5", "net.json")
+
+
 def test_json_alone_is_no_network(net):
     Path("net.json").write_text(json.dumps(net.get_config(), default=str))
     with pytest.raises(ModelError, match="architecture without weights"):
