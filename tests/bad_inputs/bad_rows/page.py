@@ -38,7 +38,7 @@ ELSEWHERE = (
         57,
         "kill −9 at random moments",
         "At most the batches in flight are lost; going on gives the run of an uninterrupted capture.",
-        "tests/faults",
+        "benchmarks/kills.py",
     ),
     (
         60,
