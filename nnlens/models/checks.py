@@ -73,7 +73,7 @@ def find_layers(
         if not layers[positions[name]].capturable:
             raise ModelError(
                 f"The output of layer {name!r} has the shape {layers[positions[name]].shape}.",
-                "Only (channel, y, x) and (unit,) can be captured.",
+                "Only (channel, y, x) and (unit,) of each sample can be captured.",
             )
         found[name] = positions[name]
     return found

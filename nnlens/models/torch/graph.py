@@ -174,7 +174,7 @@ def _infos(calls: tuple[Call, ...]) -> tuple[LayerInfo, ...]:
             inputs=tuple(
                 INPUT if position == IMAGE else names[position][0] for position in sorted(call.inputs)
             ),
-            capturable=len(call.shape) in (1, 3),
+            capturable=call.sampled and len(call.shape) in (1, 3),
             aliases=tuple(aliases),
         )
         for call, (own, *aliases) in zip(calls, names, strict=True)

@@ -52,6 +52,8 @@ class Call:
         Other names of the same output.
     overwritten : bool
         Whether something later writes over the output.
+    sampled : bool
+        Whether the output has a number for every sample; where windows of all images are one batch it has not.
     """
 
     owner: nn.Module | str
@@ -65,6 +67,7 @@ class Call:
     in_place: bool = False
     aliases: list[str] = field(default_factory=list)
     overwritten: bool = False
+    sampled: bool = True
 
     def also_called(self, names: list[str]) -> None:
         """Note modules around it that give the same output; a function has no better name than the innermost."""
@@ -202,8 +205,9 @@ class Tracer(TorchFunctionMode):
             self._sources[id(other)] = self._sources[id(tensor)]
 
     def _add(self, call: Call, output: Tensor) -> None:
-        if not output.ndim or len(output) != BATCH:
+        if not output.ndim:
             return
+        call.sampled = len(output) == BATCH
         position = len(self.calls)
         self.calls.append(call)
         self._outputs.append((output, output._version))

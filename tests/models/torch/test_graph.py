@@ -261,3 +261,30 @@ def test_the_last_step_of_a_recurrent_network_is_its_hidden_vector(preprocess, i
     hidden = model.activations(inputs, ["F.getitem"])["F.getitem"]
     with torch.no_grad():
         assert (module.fc(torch.from_numpy(hidden)).numpy() == model.predict(inputs)).all()
+
+
+class Windows(nn.Module):
+    """Quarters of all images as one batch, as networks with local attention have them."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.inner, self.fc = nn.Conv2d(3, 4, 2), nn.Linear(4, 4), nn.Linear(4, 5)
+
+    def forward(self, x):
+        maps = self.stem(x)
+        count, channels, side, _ = maps.shape
+        windows = maps.reshape(count, channels, 2, side // 2, 2, side // 2).permute(0, 2, 4, 3, 5, 1)
+        tokens = F.relu(self.inner(windows.reshape(-1, channels)))
+        return self.fc(tokens.reshape(count, -1, channels).mean(1))
+
+
+def test_layers_without_samples_are_shown_and_not_captured(preprocess, inputs):
+    module = make(Windows)
+    model = load_model(module, preprocess=preprocess)
+    assert {layer.name: layer.capturable for layer in model.layers} == {
+        "stem": True, "inner": False, "F.relu": False, "F.mean": True, "fc": True,
+    }  # fmt: skip
+    assert edges(model)["F.mean"] == ("F.relu",)
+    assert model.hidden_layer == "F.mean"
+    with pytest.raises(ModelError, match="inner"):
+        model.activations(inputs, ["inner"])
