@@ -1,17 +1,16 @@
 """Capture: run a data set through a network and keep what every layer made of it."""
 
 from nnlens.capturing.alarm import PreprocessWarning
-from nnlens.capturing.embeddings import InvalidEmbeddingsWarning, capture_embeddings
-from nnlens.capturing.loop import CaptureProgress
-from nnlens.capturing.plan import CaptureEstimate, estimate_capture
-from nnlens.capturing.run import (
+from nnlens.capturing.caution import (
     BrokenFilesWarning,
     InvalidLogitsWarning,
     LabelWarning,
     NearChanceWarning,
-    capture,
-    capture_from_references,
 )
+from nnlens.capturing.embeddings import InvalidEmbeddingsWarning, capture_embeddings
+from nnlens.capturing.loop import CaptureProgress
+from nnlens.capturing.plan import CaptureEstimate, estimate_capture
+from nnlens.capturing.run import capture, capture_from_references
 
 __all__ = [
     "BrokenFilesWarning",

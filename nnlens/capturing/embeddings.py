@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from nnlens.capturing.caution import BrokenFilesWarning
 from nnlens.capturing.embedded import open_table
 from nnlens.capturing.embedded.gathering import Gathered, gather
 from nnlens.capturing.loop import REPORT_SECONDS, CaptureProgress, Progress
 from nnlens.capturing.plan import FLOAT_BYTES
-from nnlens.capturing.run import BrokenFilesWarning, check_space, existing_run, fill
+from nnlens.capturing.run import check_space, existing_run, fill
 from nnlens.capturing.writing import Batch, OverlappedWriter
 from nnlens.errors import CaptureError
 from nnlens.models.base import LayerInfo

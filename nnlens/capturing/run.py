@@ -1,10 +1,8 @@
-"""The way from a model and samples to a run: checks, plan, computing and writing, and what the outcome warns of."""
+"""The way from a model and samples to a run: checks, plan, computing and writing."""
 
 from __future__ import annotations
 
 import shutil
-import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nnlens.capturing.alarm import warn_of_preprocess
+from nnlens.capturing.caution import warn_of_files, warn_of_outcome
 from nnlens.capturing.contents import (
     choose_batch_size,
     commit_rows,
@@ -36,22 +35,6 @@ from nnlens.store.writer import StoreWriter, check_no_strangers
 
 SPARE = 1.1
 """Free space that must be there, for every byte that is to be written."""
-
-
-class NearChanceWarning(UserWarning):
-    """The network hardly does better than guessing: mostly a wrong preprocessing."""
-
-
-class LabelWarning(UserWarning):
-    """Labels do not fit the outputs of the network."""
-
-
-class BrokenFilesWarning(UserWarning):
-    """Files of the data set are no pictures, or damaged."""
-
-
-class InvalidLogitsWarning(UserWarning):
-    """The network gives no numbers for some samples."""
 
 
 def capture(
@@ -236,47 +219,6 @@ def check_space(folder: Path, size: int, found: Store | None, hint: str) -> None
 def safe_text(commit: Commit) -> str:
     """Say how much of an unfinished run is safe and how to go on."""
     return f"{commit.rows:,} of {commit.total:,} samples are safe; go on with resume=True (--resume)."
-
-
-def warn_of_outcome(store: Store, near_chance: bool = True) -> None:
-    """Warn of what points to a wrong preprocessing, wrong labels, or a broken network.
-
-    `near_chance` is False where a better preprocessing was told already.
-    """
-    facts = store.metadata
-    if near_chance and facts.get("near_chance"):
-        warnings.warn(
-            f"Accuracy is {facts['accuracy']:.1%}, hardly better than guessing among {len(store.class_names)} classes: "
-            "'nnlens doctor MODEL SAMPLES' tries other preprocessings (fit, scale, mean, std, order); check size and "
-            "the order of the classes, too.",
-            NearChanceWarning,
-            stacklevel=3,
-        )
-    if facts.get("unfit"):
-        warnings.warn(
-            f"{facts['unfit']:,} samples have a label that the network has no output for; their loss is NaN.",
-            LabelWarning,
-            stacklevel=3,
-        )
-    if facts.get("invalid"):
-        warnings.warn(
-            f"{facts['invalid']:,} samples have logits that are not finite; their prediction is −1, their loss NaN.",
-            InvalidLogitsWarning,
-            stacklevel=3,
-        )
-
-
-def warn_of_files(samples: Samples) -> None:
-    """Warn of files that were left out, or turned out to be damaged."""
-    if samples.broken:
-        reasons = Counter(samples.broken.values()).most_common(3)
-        words = ", ".join(f"{count:,} {why}" for why, count in reasons)
-        first = next(iter(samples.broken))
-        warnings.warn(
-            f"{len(samples.broken):,} files are left out: {words}. The first is {first}.",
-            BrokenFilesWarning,
-            stacklevel=3,
-        )
 
 
 def capture_from_references(request: Mapping[str, Any], progress: Progress | None = None) -> Store:

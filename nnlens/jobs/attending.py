@@ -112,7 +112,7 @@ class Attendant:
         seconds = self._limits.seconds
         if seconds is not None and time.monotonic() - self._started > seconds:
             raise BrokenWorkerError(
-                f"{self._task.title} was ended: it was not finished after {seconds:g} seconds.",
+                f"{self._task.title} was ended: it was not finished after {seconds:g} s.",
                 "Choose fewer samples, or give it a longer deadline.",
             )
 

@@ -62,7 +62,7 @@ def test_what_libraries_print_neither_disturbs_nor_blocks(manager, task):
 
 def test_a_job_that_hangs_ends_at_its_deadline(manager, task):
     job = manager.submit(task("hang", deadline=0.5))
-    with pytest.raises(JobError, match=r"not finished after 0\.5 seconds"):
+    with pytest.raises(JobError, match=r"not finished after 0\.5 s"):
         job.result(30)
     assert lives_on(manager, task)
 
