@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.data,
     pytest.mark.filterwarnings(
-        "ignore::nnlens.capturing.run.NearChanceWarning"
+        "ignore::nnlens.capturing.NearChanceWarning"
     ),  # nobody trained the network
 ]
 PNG = int(os.environ.get("NNLENS_TEST_PNG", 6000))
