@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 
 from nnlens.samples.base import Samples
 from nnlens.store.reader import Store
@@ -54,17 +55,26 @@ def warn_of_outcome(store: Store, near_chance: bool = True) -> None:
 
 
 def warn_of_files(samples: Samples) -> None:
-    """Warn of files that were left out, or turned out to be damaged."""
-    if samples.broken:
-        reasons = Counter(samples.broken.values()).most_common(3)
-        words = ", ".join(f"{files:,} {why}" for why, files in reasons)
-        first = next(iter(samples.broken))
-        count = "1 file is" if len(samples.broken) == 1 else f"{len(samples.broken):,} files are"
-        warnings.warn(
-            f"{count} left out: {words}. The first is {first}.",
-            BrokenFilesWarning,
-            stacklevel=3,
-        )
+    """Warn of files that were left out, or turned out to be damaged and stay as rows without numbers."""
+    rows = set(samples.paths or ())
+    for told, broken in (
+        ("left out", {name: why for name, why in samples.broken.items() if name not in rows}),
+        ("without a prediction", {name: why for name, why in samples.broken.items() if name in rows}),
+    ):
+        if broken:
+            warnings.warn(_broken(told, broken), BrokenFilesWarning, stacklevel=3)
+
+
+def _broken(told: str, broken: Mapping[str, str]) -> str:
+    reasons = Counter(broken.values()).most_common(3)
+    words = ", ".join(f"{count:,} {why if count == 1 else _plural(why)}" for why, count in reasons)
+    count = "1 file is" if len(broken) == 1 else f"{len(broken):,} files are"
+    return f"{count} {told}: {words}. The first is {next(iter(broken))}."
+
+
+def _plural(why: str) -> str:
+    """Turn what is said of one file into what is said of several."""
+    return why.replace("is ", "are ", 1) if why.startswith("is ") else why.replace("has ", "have ", 1)
 
 
 def _have(count: int) -> str:

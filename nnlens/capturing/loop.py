@@ -138,7 +138,8 @@ class CaptureLoop:
         count = source.stop - source.start
         labels = np.asarray(samples.labels[source], np.int64)
         prediction, loss = predict_and_score(batch["samples/logit"][:count], labels)
-        self._outcome.add(labels, prediction, self._model.class_count)
+        known = ~samples.lost(source)  # what could not be read is no mistake of the network
+        self._outcome.add(labels[known], prediction[known], self._model.class_count)
         values: dict[str, Any] = {
             "id": samples.ids[source],
             "label": labels,

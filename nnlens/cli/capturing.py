@@ -77,7 +77,7 @@ def capture(
                 network, data, run, batch_size=batch_size, resume=resume, progress=_reporter(report), **kept
             )
     except KeyboardInterrupt as interrupt:
-        say(f"{interrupt} {how_to_go_on()}".strip())
+        say(how_to_go_on(interrupt))
         raise typer.Exit(EXIT_INTERRUPTED) from None
     _say_done(store)
 
@@ -97,10 +97,11 @@ def _reporter(report: Progress) -> Callable[[CaptureProgress], None]:
     return tell
 
 
-def how_to_go_on() -> str:
-    """Return the command that goes on with a capture that was stopped."""
+def how_to_go_on(interrupt: KeyboardInterrupt) -> str:
+    """Say how much of a stopped capture is safe, and the command that goes on with it."""
+    safe = str(interrupt).partition("; go on")[0].rstrip(".")
     arguments = [each for each in sys.argv[1:] if each != "--resume"]
-    return f"Go on with: nnlens {shlex.join([*arguments, '--resume'])}"
+    return f"{safe or 'Stopped'}. Go on with: nnlens {shlex.join([*arguments, '--resume'])}"
 
 
 def _say_done(store: Store) -> None:

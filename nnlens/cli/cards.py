@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SHOWN = 100
 """Classes that are listed."""
 BROKEN_SHOWN = 10
+LONGEST = 40
+"""Letters of a class name."""
 
 
 def is_data_set(what: str) -> bool:
@@ -124,13 +126,20 @@ def _numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.4f}" for value in values)
 
 
+def _short(name: str) -> str:
+    return (name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") or "''"
+
+
 def _show_classes(cards: Sequence[Card]) -> None:
     columns = {
         split: (counts, card.unlabelled[split]) for card in cards for split, counts in card.counts.items()
     }
     names = max((card.class_names for card in cards), key=len)
     rows: list[tuple[object, ...]] = [
-        (name, *(f"{counts[place] if place < len(counts) else 0:,}" for counts, _ in columns.values()))
+        (
+            _short(name),
+            *(f"{counts[place] if place < len(counts) else 0:,}" for counts, _ in columns.values()),
+        )
         for place, name in enumerate(names[:SHOWN])
     ]
     if len(names) > SHOWN:

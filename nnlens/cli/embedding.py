@@ -87,7 +87,7 @@ def capture_embeddings(
                 progress=tell,
             )
     except KeyboardInterrupt as interrupt:
-        say(f"{interrupt} {how_to_go_on()}".strip())
+        say(how_to_go_on(interrupt))
         raise typer.Exit(EXIT_INTERRUPTED) from None
     _say_done(store)
 

@@ -18,6 +18,8 @@ from nnlens.samples.synsets import imagenet
 from nnlens.schema import UNLABELLED
 
 Integers = NDArray[np.int64]
+MOST_CLASSES = 100_000
+"""Classes without names beyond which labels are taken for something else: each costs memory in all that follows."""
 
 
 class Samples:
@@ -242,7 +244,9 @@ def _integers(values: ArrayLike, count: int, what: str) -> Integers:
     if array.shape != (count,) or not (np.issubdtype(array.dtype, np.integer) or array.dtype == np.bool_):
         raise SamplesError(
             f"{count} images need {count} integers as {what}, not {array.dtype} of shape {array.shape}.",
-            "One-hot labels become integers with argmax(axis=1).",
+            "One-hot labels become integers with argmax(axis=1)."
+            if array.ndim == 2
+            else f"Give one whole number for each image as {what}.",
         )
     return array.astype(np.int64)
 
@@ -261,6 +265,11 @@ def _checked_labels(labels: ArrayLike | None, count: int) -> Integers:
 def _checked_class_names(names: Sequence[str] | None, labels: Integers) -> tuple[str, ...]:
     needed = int(labels.max()) + 1
     if names is None:
+        if needed > MOST_CLASSES:
+            raise SamplesError(
+                f"There is a label {needed - 1:,}, and labels count classes from 0.",
+                "Are these ids or times? Number the classes, or name them.",
+            )
         return tuple(map(str, range(needed)))
     if len(names) < needed:
         raise SamplesError(

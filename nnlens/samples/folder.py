@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nnlens.errors import SamplesError
 from nnlens.samples.base import Samples
 from nnlens.samples.decoding import SUFFIXES
 from nnlens.samples.pictures import number, read_pictures
+from nnlens.schema import UNLABELLED
 
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
@@ -18,6 +20,10 @@ SPLIT_FOLDERS = {
 }
 """Split → names of its folder, the first that is there."""
 ALL_SPLITS = frozenset(name for names in SPLIT_FOLDERS.values() for name in names)
+
+
+class EmptyClassWarning(UserWarning):
+    """A folder of a class has no pictures."""
 
 
 def has_pictures(folder: Path) -> bool:
@@ -49,8 +55,26 @@ def read_folder(folder: Path, split: str, name: str) -> Samples:
     paths = sorted(prefix + each.relative_to(root).as_posix() for each in _pictures(root, 8))
     if not paths:
         raise SamplesError(f"{name} has no pictures.", f"Known are {', '.join(sorted(SUFFIXES))}.")
-    classes, labels = number([_first_folder(path.removeprefix(prefix)) for path in paths])
+    found = [_first_folder(path.removeprefix(prefix)) for path in paths]
+    classes, _ = number([*found, *_empty_classes(root, found)])
+    place = {each: label for label, each in enumerate(classes)}
+    labels = [place.get(each, UNLABELLED) for each in found]
     return read_pictures(folder, paths, labels, classes, ids=range(len(paths)), split=split, name=name)
+
+
+def _empty_classes(root: Path, found: Sequence[str]) -> list[str]:
+    """Return the folders of classes without pictures: a split may lack a class, and the others keep their numbers."""
+    if not any(found):
+        return []
+    empty = sorted({each.name for each in _folders(root)} - set(found))
+    if empty:
+        more = f" and {len(empty) - 1:,} more" if len(empty) > 1 else ""
+        warnings.warn(
+            f"The folder {empty[0]!r}{more} of {root.name!r} has no pictures; it is a class, as it is for Keras.",
+            EmptyClassWarning,
+            stacklevel=5,
+        )
+    return empty
 
 
 def find_split(folder: Path, split: str) -> Path | None:

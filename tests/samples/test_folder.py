@@ -12,7 +12,7 @@ from nnlens.capturing import BrokenFilesWarning, capture
 from nnlens.errors import SamplesError
 from nnlens.samples import load_samples
 from nnlens.samples.files import Cache, FilePixels
-from nnlens.samples.folder import read_folder
+from nnlens.samples.folder import EmptyClassWarning, read_folder
 from nnlens.testing import tiny_model
 
 
@@ -41,6 +41,15 @@ def test_classes_and_ids_follow_the_sorted_paths(pets):
     assert samples.image_shape == (8, 8, 1)
     assert samples.images(slice(None))[:, 0, 0, 0].tolist() == [100, 101, 102, 0, 1, 2]
     assert samples.images([4, 0])[:, 0, 0, 0].tolist() == [1, 100]
+
+
+def test_a_class_that_a_split_lacks_keeps_its_number(pets):
+    for path in (pets / "val" / "cat").iterdir():
+        path.unlink()
+    with pytest.warns(EmptyClassWarning, match="'cat' of 'val' has no pictures; it is a class"):
+        samples = read_folder(pets, "val", "pets")
+    assert samples.class_names == ("cat", "dog")
+    assert samples.labels.tolist() == [1, 1]
 
 
 def test_a_split_is_found_by_its_usual_names(pets):
@@ -104,6 +113,11 @@ def test_a_file_that_breaks_off_is_blank_in_the_run_and_named(tmp_path):
     assert any(
         issubclass(each.category, BrokenFilesWarning) and "b/05.png" in str(each.message) for each in told
     )
+    assert "1 file is without a prediction: 1 is damaged or cut off" in " ".join(
+        str(each.message) for each in told
+    )
+    assert store.metadata["invalid"] == 0, "the network has done nothing wrong"
+    assert store.metadata["labelled"] == 11
     row = samples.paths.index("b/05.png")
     assert store.samples["path"].values[row] == "b/05.png"
     assert store.samples["prediction"].values[row] == -1

@@ -34,9 +34,7 @@ datasets = pytest.importorskip("datasets", reason="of the extra test")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.data,
-    pytest.mark.filterwarnings(
-        "ignore::nnlens.capturing.NearChanceWarning"
-    ),  # nobody trained the network
+    pytest.mark.filterwarnings("ignore::nnlens.capturing.NearChanceWarning"),  # nobody trained the network
 ]
 PNG = int(os.environ.get("NNLENS_TEST_PNG", 6000))
 

@@ -149,3 +149,15 @@ def test_splits_must_be_as_many_as_images():
 
 def test_what_it_says_of_itself():
     assert repr(Samples(GREY, [0, 1, 1, 0], name="mine")) == "<Samples mine train: 4 of 2×3×1, 2 classes>"
+
+
+@pytest.mark.parametrize("label", [100_000, 2 * 10**9, 10**15])
+def test_labels_that_are_ids_do_not_become_as_many_classes(label):
+    with pytest.raises(SamplesError, match=r"labels count classes from 0\. Are these ids"):
+        Samples(np.zeros((3, 4, 4), np.uint8), [0, 1, label])
+    assert len(Samples(np.zeros((3, 4, 4), np.uint8), [0, 1, 99_999]).class_names) == 100_000
+
+
+def test_labels_of_text_are_not_called_one_hot():
+    with pytest.raises(SamplesError, match="Give one whole number for each image as labels"):
+        Samples(np.zeros((3, 4, 4), np.uint8), np.array(["a", "b", "c"]))

@@ -14,6 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nnlens.errors import ModelError
+from nnlens.models.architecture import first_line
 from nnlens.models.keras.backends import Array, SeedFunction
 from nnlens.models.keras.graph import IMAGE
 from nnlens.models.keras.program import Program
@@ -98,11 +100,25 @@ class TensorFlowBackend:
         if key not in self._graphs:
             graph = tf.function(build, input_signature=self._signature, autograph=False)
             # traced here, since TensorFlow logs a warning where it traces several graphs on being called
-            self._graphs[key] = graph.get_concrete_function()
+            self._graphs[key] = _traced(graph)
             while len(self._graphs) > KEPT:
                 self._graphs.popitem(last=False)
         self._graphs.move_to_end(key)
         return self._graphs[key]
+
+
+def _traced(graph: Any) -> Callable[[Any], list[Any]]:
+    """Trace a graph; TensorFlow takes the names of layers for names of its scopes, which not all can be."""
+    try:
+        traced: Callable[[Any], list[Any]] = graph.get_concrete_function()
+    except ValueError as error:
+        if "scope name" not in str(error):
+            raise
+        raise ModelError(
+            f"TensorFlow cannot run a layer of this name: {first_line(error)}",
+            "Rename the layer, or set KERAS_BACKEND=torch.",
+        ) from error
+    return traced
 
 
 def _float(value: Any) -> Any:

@@ -354,3 +354,13 @@ def test_json_alone_is_no_network(net):
     Path("net.json").write_text(json.dumps(net.get_config(), default=str))
     with pytest.raises(ModelError, match="architecture without weights"):
         load_model("net.json")
+
+
+def test_a_name_that_tensorflow_cannot_take_is_said(tmp_path):
+    network = keras.Sequential(
+        [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2, name="😀")]
+    )
+    network.save(tmp_path / "net.keras")
+    model = load_model(tmp_path / "net.keras")
+    with pytest.raises(ModelError, match=r"cannot run a layer of this name: '😀' .* Rename the layer"):
+        model.predict(np.zeros((1, 1, 4, 4), np.float32))
