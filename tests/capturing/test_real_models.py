@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from nnlens.capturing import PreprocessWarning, capture
@@ -23,9 +22,9 @@ ON_DIGITS = {
     "mnist_lenet60_keras224.h5": (None, PADDED, 0.9922),
 }
 ON_PHOTOS = {
-    "squeezenet1_1_bgr.pth": (SQUEEZENET, CAFFE, 0.570, 0.826),
-    "mobilenet_v1_025_224.keras": (None, SIGNED, 0.536, 0.792),
-    "mobilenet_v1_025_224.h5": (None, SIGNED, 0.536, 0.792),
+    "squeezenet1_1_bgr.pth": (SQUEEZENET, CAFFE, 0.570),
+    "mobilenet_v1_025_224.keras": (None, SIGNED, 0.536),
+    "mobilenet_v1_025_224.h5": (None, SIGNED, 0.536),
 }
 
 
@@ -65,14 +64,11 @@ def test_digits_are_captured_as_well_as_was_measured(opened, mnist, tmp_path, na
 
 @pytest.mark.parametrize("name", ON_PHOTOS)
 def test_photos_are_captured_as_well_as_was_measured(opened, test_data, tmp_path, name):
-    architecture, preprocess, accuracy, among_five = ON_PHOTOS[name]
+    architecture, preprocess, accuracy = ON_PHOTOS[name]
     samples = load_samples(test_data / "imagenette")
     store = capture(opened(name, architecture, preprocess), samples, tmp_path / "run", keep=[])
     assert store.metadata["accuracy"] == pytest.approx(accuracy, abs=0.006)
     assert store.metadata["labelled"] == 500
-    best = np.argsort(-store.samples["logit"].values, axis=1)[:, :5]
-    found = (best == store.samples["label"].values[:, None]).any(axis=1).mean()
-    assert found == pytest.approx(among_five, abs=0.006)
 
 
 def test_mobilenet_needs_no_options(opened, test_data, tmp_path):

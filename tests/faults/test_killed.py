@@ -22,7 +22,7 @@ from nnlens.testing import tiny_images, tiny_model, wait_until
 
 SCRIPT = Path(__file__).with_name("capture_slowly.py")
 COUNT, COMMIT, BATCH_SECONDS = 640, 32, 0.008
-KILLS, LIFE_SECONDS = 8, 1.2  # test_kills.py has more, over several layouts
+KILLS, LIFE_SECONDS = 20, 1.2
 
 
 def start(path: Path, count: int = COUNT, seconds: float = BATCH_SECONDS) -> subprocess.Popen[str]:
