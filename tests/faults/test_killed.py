@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import select
 import signal
 import statistics
 import subprocess
@@ -31,6 +33,45 @@ def start(path: Path, count: int = COUNT, seconds: float = BATCH_SECONDS) -> sub
     )
 
 
+class Nursery:
+    """Children that capture, forked one after the other from a process that has imported everything."""
+
+    def __init__(self) -> None:
+        self.parent = subprocess.Popen(
+            [sys.executable, str(SCRIPT), "--fork"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def tell(self) -> int:
+        assert self.parent.stdout is not None
+        return int(self.parent.stdout.readline())
+
+    def kill_one(self, path: Path, output: Path, life: float) -> tuple[bool, list[int]]:
+        """Let a child go on with a run for some seconds; return whether it was killed, and what it said it computed."""
+        assert self.parent.stdin is not None and self.parent.stdout is not None
+        self.parent.stdin.write(f"{path}\t{COUNT}\t{BATCH_SECONDS}\t{output}\n".encode())
+        self.parent.stdin.flush()
+        child = self.tell()
+        wait_until(lambda: output.exists() and output.read_text(), what="the child", interval=0.002)
+        if not select.select([self.parent.stdout], [], [], life)[0]:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        killed = self.tell() == -signal.SIGKILL
+        said = output.read_text().split()
+        output.unlink()
+        assert said[0] == "ready"
+        return killed, [int(line) for line in said if line.isdigit()]
+
+    def close(self) -> None:
+        self.parent.communicate()
+
+
+@pytest.fixture
+def nursery():
+    made = Nursery()
+    yield made
+    made.close()
+
+
 def contents(store) -> dict[str, np.ndarray]:
     """Everything that a run holds, as zarr reads it: not the reader that is being tested."""
     members = store.zarr().members(max_depth=None)
@@ -52,7 +93,7 @@ def uninterrupted(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_kills_at_random_moments_lose_at_most_what_is_in_flight(tmp_path, uninterrupted):
+def test_kills_at_random_moments_lose_at_most_what_is_in_flight(tmp_path, nursery, uninterrupted):
     chance = random.Random(0)
     samples = Samples(*tiny_images(COUNT))
     kills, runs, committed = 0, 0, 0
@@ -60,14 +101,9 @@ def test_kills_at_random_moments_lose_at_most_what_is_in_flight(tmp_path, uninte
     while kills < KILLS:
         path = tmp_path / f"run{runs}"
         safe = committed_rows(path)
-        child = start(path)
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(timeout=chance.random() * LIFE_SECONDS)
-        child.kill()
-        computed = max([0, *(int(line) for line in child.communicate()[0].split() if line.isdigit())])
-        kills += child.returncode == -signal.SIGKILL
+        killed, said = nursery.kill_one(path, tmp_path / "said.txt", chance.random() * LIFE_SECONDS)
+        computed = max([0, *said])
+        kills += killed
         assert safe <= committed_rows(path)
         # the batch that is being written, the one that waits for it, and the one that is being computed
         assert committed_rows(path) >= computed - 3 * COMMIT

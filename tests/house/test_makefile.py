@@ -13,7 +13,9 @@ NEEDED = ("Makefile", "requirements.txt", "constraints.txt", "pyproject.toml")
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path, monkeypatch):
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "DATA", "PORT", "PYTHON"):
+        monkeypatch.delenv(name, raising=False)  # what `make test ARGS=…` was told is not for these
     for name in NEEDED:
         shutil.copy(ROOT / name, tmp_path)
     for file in ROOT.glob("plugins/*/pyproject.toml"):
