@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
     from nnlens.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
-
+LONG = ("slow", "browser", "data")
+"""Marks of tests that take long."""
 
 settings.register_profile("house", deadline=None)  # on shared cores the time of one example says nothing
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long: of the processes that share the work, none then waits for the last one."""
+    long = Counter(item.path for item in items for name in LONG if item.get_closest_marker(name))
+    items.sort(key=lambda item: -long[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -73,8 +73,7 @@ class Explorer:
         self.lens = lens
         self.session = session or Session(lens)
         self.address = Address(self.session, runs)
-        self.improve = improve
-        self._started = self._prefer_dark = False
+        self._furnished = self._started = self._prefer_dark = False
         data = self.session.data
         if data.pictured:
             self.session.image_route = images.SOURCES.offer(data.name, data.key, data.images)
@@ -84,6 +83,7 @@ class Explorer:
         self.stops = stops(lens.store)
         self.maps = {which: ProjectionMap(self.session, which) for which in MAPS}
         self.projecting = Projecting(self.session, self.work, self.catalog, self.stops, self.maps)
+        self._first_maps = FirstMaps(self.projecting, improve)
         self.map_jobs = [MapJob(self.projecting, which) for which in MAPS]
         self.help = Help(self.session, lens, self.catalog)
         self.facts = Facts(self.session, runs, open_run)
@@ -98,18 +98,25 @@ class Explorer:
             self._prefer_dark = True
         pn.state.onload(self.session.guard(self.start))
 
+    def furnish(self) -> None:
+        """Take up what the address asks for, and show what is there: the sooner, the less is sent twice."""
+        self._furnished = True
+        self.bottom.open()
+        self.address.read()
+        self._warn()
+        self._first_maps.show()
+
     def start(self) -> None:
-        """Take up what the address asks for, and begin to fill the maps; the browser says when the page stands."""
+        """Begin to compute what is missing; the browser says when the page stands."""
         if self._started:
             return
         self._started = True
         if self._prefer_dark:
             self.session.theme = "dark"
-        if not self.bottom.opened:
-            self.bottom.open()
-        self.address.read()
-        self._warn()
-        FirstMaps(self.projecting, self.improve).start()
+        if not self._furnished:
+            self.furnish()
+        self.address.write()
+        self._first_maps.start()
 
     def _warn(self) -> None:
         """Say what is wrong with the run as a whole."""
@@ -216,7 +223,7 @@ def stand(page: pmui.Page, explorer: Explorer) -> None:
     """Put an explorer onto a page, which may have shown something else; it fills its maps once the page stands."""
     adopt(page, explorer.session)
     if pn.state.curdoc is None or not pn.state.loaded:
-        explorer.bottom.open()
+        explorer.furnish()
     # else in `start`: in a page that stands, Bokeh measures what is new before plots inside of it have a layout
     put(page, explorer.header(), explorer.body)
     if pn.state.curdoc is None:

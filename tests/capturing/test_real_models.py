@@ -17,10 +17,10 @@ SIGNED = Preprocess(224, scale=1 / 127.5, mean=1)
 GREY28, PADDED = Preprocess(28, order="grey"), Preprocess(32, fit="pad", order="grey")
 STRETCHED = Preprocess(32, mean=0.1307, std=0.3081, order="grey")
 
-ON_DIGITS = {
-    "lenet_mnist_32.pt": (LENET, STRETCHED, 0.9904),
-    "mnist_cnn_keras214_weights.h5": ("mnist_cnn_keras214.json", GREY28, 0.9919),
-    "mnist_lenet60_keras224.h5": (None, PADDED, 0.9922),
+ON_DIGITS = {  # architecture, preprocessing, accuracy, how near it must be, hidden layer
+    "lenet_mnist_32.pt": (LENET, STRETCHED, 0.9904, 0.002, "fc.relu6"),
+    "mnist_cnn_keras214_weights.h5": ("mnist_cnn_keras214.json", GREY28, 0.9919, 0.0005, "dense_1"),
+    "mnist_lenet60_keras224.h5": (None, PADDED, 0.9922, 0.0005, "dense_1"),
 }
 ON_PHOTOS = {  # architecture, preprocessing, accuracy, that of the best five, and how near both must be
     "squeezenet1_1_bgr.pth": (SQUEEZENET, CAFFE, 0.570, 0.826, 0.005),
@@ -58,9 +58,13 @@ def opened(test_data):
 
 @pytest.mark.parametrize("name", ON_DIGITS)
 def test_digits_are_captured_as_well_as_was_measured(opened, mnist, tmp_path, name):
-    architecture, preprocess, accuracy = ON_DIGITS[name]
-    store = capture(opened(name, architecture, preprocess), mnist, tmp_path / "run", keep=[])
-    assert store.metadata["accuracy"] == pytest.approx(accuracy, abs=0.002)
+    architecture, preprocess, accuracy, near, hidden = ON_DIGITS[name]
+    model = opened(name, architecture, preprocess)
+    store = capture(model, mnist, tmp_path / "run", keep=[])
+    assert store.metadata["accuracy"] == pytest.approx(accuracy, abs=near)
+    right = store.samples["logit"].values.argmax(axis=1) == mnist.labels
+    assert right.mean() == pytest.approx(store.metadata["accuracy"])
+    assert model.hidden_layer == hidden
 
 
 @pytest.mark.parametrize("name", ON_PHOTOS)

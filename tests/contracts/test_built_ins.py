@@ -23,16 +23,10 @@ def test_the_built_in_analyses_are_installed_and_sound():
     broken = {info.id: info.error for info in list_plugins(load=True) if info.error}
     assert not broken
     names = {name.rpartition(":")[2] for name in ours(ANALYSES)}
-    assert names >= {
-        "pca",
-        "tsne",
-        "umap",
-        "neighbors",
-        "quality",
-        "loss",
-        "confusion",
-        "saliency",
-        "gradcam",
+    assert names == {
+        *("pca", "tsne", "umap", "neighbors", "quality", "reduce"),
+        *("loss", "confusion"),
+        *("saliency", "gradcam"),
     }
 
 
@@ -40,6 +34,14 @@ def test_the_built_in_analyses_are_installed_and_sound():
 @pytest.mark.parametrize("name", ours(ANALYSES))
 def test_analysis(name):
     check_analysis(load(name), **QUICK.get(name, {}))
+
+
+@pytest.mark.parametrize("name", ours(ANALYSES))
+def test_estimates_grow_with_the_samples(name):
+    cls = load(name)
+    sizes = {"unit": 84, "channel": 16, "y": 8, "x": 8, "class_": 10}
+    few, many = (cls().estimate({**sizes, "sample": samples}) for samples in (100, 60_000))
+    assert 0 <= few <= many
 
 
 def test_every_view_that_is_installed():

@@ -166,6 +166,16 @@ def test_what_is_there_already_is_shown_at_once_and_the_best_of_it(page):
     assert page.maps["a"].title == "slow of fc1"
 
 
+def test_what_is_there_is_shown_before_anything_is_computed(page):
+    page.lens.there["local:best", "fc1"] = result_of("best", "fc1")
+    first = FirstMaps(page.projecting)
+    first.show()
+    assert page.maps["a"].title == "best of fc1"
+    assert page.projecting.places["b"].shown is None and not page.lens.jobs
+    first.start()
+    assert set(page.lens.jobs) == {("local:judge", "fc1"), ("local:quick", "@input")}
+
+
 def test_where_both_maps_have_one_layer_they_end_at_two_methods(page):
     page.projecting.layers[:] = [stop for stop in page.projecting.layers if stop.name == "fc1"]
     page.lens.there["local:quick", "fc1"] = result_of("quick", "fc1")

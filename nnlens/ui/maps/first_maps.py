@@ -17,7 +17,7 @@ PATIENT = 30.0
 
 
 class FirstMaps:
-    """Fills both maps for the first time.
+    """Fills both maps for the first time: with what is there, before the page is sent, and then with what is missing.
 
     Parameters
     ----------
@@ -29,35 +29,50 @@ class FirstMaps:
     def __init__(self, projecting: Projecting, improve: bool = False) -> None:
         self.projecting, self.improve = projecting, improve
         self.session, self.catalog = projecting.session, projecting.catalog
+        self._wanted: dict[Which, MapState] = {}
+        self._named: list[Which] = []
+
+    def show(self) -> None:
+        """Show what the address asks for, else the best that is there; computes nothing."""
+        for which in MAPS if self.catalog.projections else ():
+            if self.projecting.state(which).analysis:
+                self._named.append(which)
+            self._wanted[which] = self._complete(which)
+            for candidate in self._candidates(which):
+                result = self.projecting.cached(candidate)
+                if result is not None:
+                    self.projecting.set_quietly(which, candidate)
+                    self.projecting.draw(which, candidate, result)
+                    break
 
     def start(self) -> None:
-        """Fill both maps, and go on to better ones."""
+        """Compute what is missing, and go on to better maps."""
         if not self.catalog.projections:
             for which in MAPS:
                 self.projecting.maps[which].set_note("No plugin draws maps.", "pip install nnlens-embedding")
             return
-        # what the address asks for by name is not replaced by something better
-        free = [which for which in MAPS if not self.projecting.state(which).analysis]
+        if not self._wanted:
+            self.show()
         for which in MAPS:
             self._begin(which)
-        self._improve(free)
+        # what the address asks for by name is not replaced by something better
+        self._improve([which for which in MAPS if which not in self._named])
+
+    def _candidates(self, which: Which) -> list[MapState]:
+        """Return what may be shown first, the best first."""
+        wanted = self._wanted[which]
+        asked = [wanted] if which in self._named else []
+        return [*asked, *(self._plain(wanted, tool.id) for tool in self._ranked(which))]
 
     def _begin(self, which: Which) -> None:
-        projecting, asked = self.projecting, bool(self.projecting.state(which).analysis)
-        wanted = self._complete(which)
-        candidates = [wanted] if asked else []
-        candidates += [self._plain(wanted, tool.id) for tool in self._ranked(which)]
-        for candidate in candidates:
-            result = projecting.cached(candidate)
-            if result is not None:
-                projecting.set_quietly(which, candidate)
-                projecting.show(which, candidate, result)
-                break
+        projecting, wanted = self.projecting, self._wanted[which]
+        if projecting.places[which].shown is not None:
+            projecting.judge(which)
         else:
             quickest = self._quickest(wanted)
             projecting.set_quietly(which, quickest)
             projecting.submit(which, quickest)
-        if asked and projecting.state(which) != wanted:
+        if which in self._named and projecting.state(which) != wanted:
             projecting.after(which, lambda: projecting.want(which, **_parts(wanted)))
 
     @property

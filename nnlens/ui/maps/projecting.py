@@ -214,15 +214,25 @@ class Projecting(param.Parameterized):
 
     def show(self, which: Which, state: MapState, result: xr.Dataset) -> None:
         """Draw a result, and find out how good it is."""
+        self.draw(which, state, result)
+        self.judge(which)
+
+    def draw(self, which: Which, state: MapState, result: xr.Dataset) -> None:
+        """Draw a result."""
         place = self.places[which]
         place.shown, place.result = replace(state, extent=None), result
         place.offer, place.trouble = None, None
-        target = self.maps[which]
-        target.set_result(result)
+        self.maps[which].set_result(result)
         self.session.resume()  # a selection of the address may have been drawn on this map
-        tell = lambda text: target.set_facts(text) if place.result is result else None  # noqa: E731
-        self._judging.judge(result, state.layer, self.title_of(state.layer), tell)
         self.changes += 1
+
+    def judge(self, which: Which) -> None:
+        """Find out how good the map is that is drawn, which may take a job."""
+        place, target = self.places[which], self.maps[which]
+        shown, result = place.shown, place.result
+        if shown is not None and result is not None:
+            tell = lambda text: target.set_facts(text) if place.result is result else None  # noqa: E731
+            self._judging.judge(result, shown.layer, self.title_of(shown.layer), tell)
 
     # ------------------------------------------------------------------------------------------------ words
     def title_of(self, layer: str) -> str:

@@ -159,7 +159,10 @@ class ProjectionMap:
             self.session.state.param.update(**{f"map_{self.which}": changed})
 
     def _screen(self, message: list[float]) -> None:
-        """Hear that the browser shows another range, or has another size."""
+        """Hear that the browser shows another range, or has another size; what Panel is told too early, it loses."""
+        pn.state.onload(self.session.guard(lambda: self._seen(message)))
+
+    def _seen(self, message: list[float]) -> None:
         x0, y0, x1, y1, width, height = message
         view, size = (x0, y0, x1, y1), (int(width), int(height))
         if self.scene.sized and view == self.scene.view and size == (self.scene.width, self.scene.height):

@@ -260,7 +260,7 @@ class Scene:
         }
 
     def _name(self) -> list[tuple[int, float, float]]:
-        if self.projection is None:
+        if self.projection is None or not self.sized:
             return []
         x, y = self.projection.x[self._inside], self.projection.y[self._inside]
         found = peaks(x, y, self.classes[self.positions], self.view)
