@@ -56,7 +56,7 @@ class MapFrame:
             sizing_mode="fixed", width=28 * len(TOOLS), height=28,
         )  # fmt: skip
         self._facts = Live(css="mappane.css", height=FOOT)
-        self._seen = Live(css="mappane.css", height=FOOT, width=150, sizing_mode="fixed")
+        self._seen = Live(css="mappane.css", height=FOOT, width=130, sizing_mode="fixed")
         self._over = Live(css="mappane.css", css_classes=["over"], **FILL)
         self.tools = pn.Row(self._buttons, margin=0, css_classes=["tools"])
         self.foot = pn.Row(self._facts, **WIDE)
@@ -113,7 +113,9 @@ class MapFrame:
 
     def facts(self, text: str) -> None:
         """Write the left part of the foot."""
-        self._facts.show(fill('<div class="foot cap"><span class="cut">{text}</span></div>', text=text))
+        self._facts.show(
+            fill('<div class="foot cap"><span class="cut" title="{text}">{text}</span></div>', text=text)
+        )
 
     def seen(self, samples: int, mode: str) -> None:
         """Write how many samples are in view."""
