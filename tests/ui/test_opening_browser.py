@@ -105,6 +105,8 @@ def test_the_theme_is_the_systems_unless_the_address_asks_for_one(tmp_path, expl
     page.goto(explore(run) + address)
     wait_for(page, "Worst of all", "60 in view")
     ground = "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)"
-    # the page tells the system's preference once it stands, and is told to follow it after its first words
+    # the page tells the system's preference once it stands; what it is told to do about that comes before the address
+    page.wait_for_function("location.search.includes('map_a')", timeout=60_000)
+    page.wait_for_timeout(500)
     wait_until(lambda: (sum(page.evaluate(ground)[:3]) < 3 * 60) is dark, 60, what="the theme")
     context.close()
