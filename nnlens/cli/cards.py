@@ -17,6 +17,8 @@ SHOWN = 100
 """Classes that are listed."""
 BROKEN_SHOWN = 10
 LONGEST = 40
+MODELS = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".th", ".onnx", ".safetensors")
+"""Endings of models, which may be zip files as data sets are."""
 """Letters of a class name."""
 
 
@@ -28,7 +30,7 @@ def is_data_set(what: str) -> bool:
     folder = Path(what)
     try:
         run = (folder / DATA).is_dir() or (folder / COMMIT).is_file()
-        return not run and holds_samples(what)
+        return not run and folder.suffix.lower() not in MODELS and holds_samples(what)
     except OSError:  # no permission, or no name for a file: `load_samples` says why
         return True
 

@@ -82,6 +82,13 @@ def test_a_folder_that_is_neither_is_no_run(nnlens, tmp_path):
     assert "is no run" in answer.error
 
 
+def test_a_model_is_not_taken_for_a_data_set_though_both_are_zip_files(nnlens, tmp_path):
+    (tmp_path / "a.keras").write_bytes(b"PK\x03\x04 and no more")
+    answer = nnlens("info", tmp_path / "a.keras")
+    assert answer.status == 1
+    assert "is a file and no run" in answer.error
+
+
 def test_a_damaged_data_set_is_named(nnlens, tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 and no more")
     answer = nnlens("info", tmp_path / "a.npz")

@@ -54,7 +54,10 @@ def test_cells_count_as_scikit_learn_does(rows):
     assert not confusion.count(None).any()
     for name, error in zip(names, confusion.error, strict=True):
         own = label == name
-        assert error == pytest.approx((prediction[own] != name).mean())
+        assert error == pytest.approx((prediction[own] != name).mean() if name >= 0 else np.nan, nan_ok=True)
+    assert (-1 in across) == (prediction == -1).any(), "a column is for what is predicted"
+    if -1 in names:
+        assert not confusion.shade()[names.index(-1)].any(), "nothing unlabelled is a mistake"
 
 
 def test_many_classes_share_the_last_place_but_those_with_most_mistakes_do_not():

@@ -269,7 +269,12 @@ def test_figures_of_quality_are_computed_and_written(page):
     FirstMaps(page.projecting).start()
     end(page, "quick", "fc1")
     judge = page.lens.jobs["local:judge", "fc1"]
-    judge.end("done", xr.Dataset({"figure": ((), 0.98), "other_one": ((), 0.4)}, attrs={"probed": 1500}))
+    judge.end(
+        "done",
+        xr.Dataset(
+            {"figure": ((), 0.98), "other_one": ((), 0.4), "unknown": ((), np.nan)}, attrs={"probed": 1500}
+        ),
+    )
     assert page.maps["a"].facts == "figure .98 · other one .40 (1,500 probed)"
 
 

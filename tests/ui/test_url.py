@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 import pytest
@@ -84,6 +84,29 @@ def test_a_selection_is_made_again_from_its_origin(origin):
     assert len(one.state.selection) > 50
     from_query(other, to_query(one))
     assert other.state.selection == one.state.selection
+
+
+@pytest.mark.parametrize("combined", [False, True])
+def test_what_was_drawn_on_the_picture_of_a_running_job_is_written_as_ids(combined):
+    """No map will ever be that picture again."""
+    one, other = new_session(), new_session()
+    lasso = {"kind": "lasso", "corners": [[0, 0], [1, 0], [1, 1]], "map": "a", "projection": ""}
+    one.state.select(one.data.mask(range(20, 55)), lasso)
+    if combined:
+        one.state.select(np.arange(N) < 50, {"kind": "range", "variable": "id", "low": 0, "high": 147}, "add")
+    from_query(other, to_query(one))
+    assert other.state.selection.samples.tolist() == one.state.selection.samples.tolist()
+    assert len(other.state.selection) == (55 if combined else 35)
+
+
+def test_what_cannot_be_made_yet_stays_in_the_address():
+    session = new_session()
+    origin = {"kind": "lasso", "corners": [[0, 0], [1, 0], [1, 1]], "map": "a", "projection": "not here yet"}
+    query = urlencode({"selection": json.dumps(origin)})
+    from_query(session, query)
+    assert not len(session.state.selection)
+    kept = {key: values[-1] for key, values in parse_qs(to_query(session)).items()}
+    assert json.loads(kept["selection"]) == origin
 
 
 def test_few_ids_are_written_and_many_are_not():

@@ -131,7 +131,7 @@ class Session(param.Parameterized):
 
         @functools.wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T | None:
-            if self.closed:  # the page is gone, and what it was made of with it
+            if self.gone:  # and what the page was made of with it
                 return None
             if self.elsewhere:
                 self.document.add_next_tick_callback(lambda: guarded(*args, **kwargs) and None)
@@ -150,17 +150,25 @@ class Session(param.Parameterized):
         return self.document is not None and self.document.session_context is not None
 
     @property
+    def gone(self) -> bool:
+        """Whether the page is taken apart; Bokeh does so before it tells of it."""
+        return self.closed or (self.served and self.document.session_context.destroyed)
+
+    @property
     def elsewhere(self) -> bool:
         """Whether this thread is not the page's own."""
         return self.served and threading.get_ident() != self._thread
 
     def later(self, function: Callable[[], Any]) -> None:
-        """Run a function with the page's lock, as soon as may be: for threads of jobs."""
+        """Run a function with the page's lock, as soon as may be: for threads of jobs.
+
+        Not before the page stands: what Panel is told too early, it loses.
+        """
         guarded = self.guard(function)
-        if self.closed:
+        if self.gone:
             return
         if self.served:
-            self.document.add_next_tick_callback(guarded)
+            self.document.add_next_tick_callback(lambda: pn.state.onload(guarded))
         else:
             guarded()
 

@@ -46,7 +46,10 @@ def to_query(session: Session, runs: Sequence[str] = ()) -> str:
     fields |= {"color": state.color_by} if state.color_by != "label" else {}
     fields |= {"focus": str(state.focus)} if state.focus is not None else {}
     fields |= {"classes": ",".join(map(str, state.visible)) or NO_CLASS} if state.visible is not None else {}
-    fields |= _write_selection(state.selection) if len(state.selection) else {}
+    if len(state.selection):
+        fields |= _write_selection(state.selection)
+    elif state.pending:  # it may still be made
+        fields |= {"selection": _as_json(state.pending)}
     return urlencode(fields)
 
 
@@ -61,10 +64,22 @@ def _write_map(which: str, shown: MapState) -> dict[str, str]:
 
 def _write_selection(selection: Selection) -> dict[str, str]:
     """Write how a selection was made, else its ids where they are few, else nothing."""
-    origin = json.dumps(dict(selection.origin), separators=(",", ":"), default=_as_list)
-    if selection.origin and selection.origin.get("kind") != "ids" and len(origin) <= LENGTH:
+    origin = _as_json(selection.origin)
+    if _lasts(selection.origin) and len(origin) <= LENGTH:
         return {"selection": origin}
     return {"ids": ",".join(map(str, selection.samples))} if len(selection) <= IDS else {}
+
+
+def _lasts(origin: Mapping[str, Any]) -> bool:
+    """Whether a selection can be made again later: not from ids, nor where the map was the picture of a running job."""
+    kind = origin.get("kind", "ids")
+    if kind == "combined":
+        return all(_lasts(origin.get(part) or {}) for part in ("first", "second"))
+    return kind != "ids" and bool(kind not in ("lasso", "box") or origin.get("projection"))
+
+
+def _as_json(origin: Mapping[str, Any]) -> str:
+    return json.dumps(dict(origin), separators=(",", ":"), default=_as_list)
 
 
 def _as_list(value: Any) -> Any:

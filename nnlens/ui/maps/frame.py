@@ -56,7 +56,7 @@ class MapFrame:
             sizing_mode="fixed", width=28 * len(TOOLS), height=28,
         )  # fmt: skip
         self._facts = Live(css="mappane.css", height=FOOT)
-        self._seen = Live(css="mappane.css", height=FOOT, width=130, sizing_mode="fixed")
+        self._seen = Live(css="mappane.css", height=FOOT, width=152, sizing_mode="fixed")
         self._over = Live(css="mappane.css", css_classes=["over"], **FILL)
         self.tools = pn.Row(self._buttons, margin=0, css_classes=["tools"])
         self.foot = pn.Row(self._facts, **WIDE)

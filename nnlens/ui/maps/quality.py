@@ -68,7 +68,11 @@ def _tell(tell: Tell, figures: xr.Dataset) -> None:
 
 def figures_text(figures: xr.Dataset) -> str:
     """Write single numbers on one line, in their order: ``kNN kept .40 · trust .98``."""
-    single = sorted((str(key), array) for key, array in figures.data_vars.items() if array.ndim == 0)
+    single = sorted(
+        (str(key), array)
+        for key, array in figures.data_vars.items()
+        if array.ndim == 0 and float(array) == float(array)
+    )
     words = [f"{plain(_title(key, array))} {share(float(array), 2)}" for key, array in single]
     probed = figures.attrs.get("probed", figures.attrs.get("probes"))
     return " · ".join(words) + (f" ({count(probed)} probed)" if isinstance(probed, int | float) else "")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nnlens.schema import UNLABELLED
 from nnlens.state import Mask
 from nnlens.ui.core.data import RunData
 
@@ -36,7 +37,7 @@ class Confusion:
         Row × number of columns + column.
     counts : ndarray of int, dims (row, column)
     error : ndarray of float, dims (row,)
-        Share of a row's samples that are predicted as another class; NaN where it has none.
+        Share of a row's samples that are predicted as another class; NaN where it has none, or no labels.
     """
 
     rows: Groups
@@ -48,16 +49,17 @@ class Confusion:
     @classmethod
     def of(cls, data: RunData) -> Confusion:
         """Count the confusions of a run."""
-        wrong = data.label != data.prediction
+        wrong = (data.label != data.prediction) & (data.label != UNLABELLED)
         rows = _group(np.unique(data.label), data.label[wrong])
-        own = np.array([code for group in rows for code in group if len(group) == 1], np.int64)
+        single = [group[0] for group in rows if len(group) == 1]
+        own = np.array([code for code in single if code != UNLABELLED], np.int64)
         columns = _group(
             np.unique(np.concatenate([own, np.unique(data.prediction)])), data.prediction[wrong], own
         )
         row, column = _place(data.label, rows), _place(data.prediction, columns)
         cell = row * len(columns) + column
         counts = np.bincount(cell, minlength=len(rows) * len(columns)).reshape(len(rows), len(columns))
-        sizes = np.bincount(row, minlength=len(rows))
+        sizes = np.bincount(row[data.label != UNLABELLED], minlength=len(rows))
         missed = np.bincount(row[wrong], minlength=len(rows))
         error = np.where(sizes > 0, missed / np.maximum(sizes, 1), np.nan)
         return cls(rows, columns, cell, counts, error)
@@ -75,7 +77,8 @@ class Confusion:
 
     def shade(self) -> NDArray[np.float64]:
         """Tell how dark each cell is, 0 to 1, dims (row, column): the logarithm of how many mistakes lie in it."""
-        wrong = np.log1p(np.where(self.right(), 0, self.counts))
+        unlabelled = np.array([[row == (UNLABELLED,)] for row in self.rows], bool)
+        wrong = np.log1p(np.where(self.right() | unlabelled, 0, self.counts))
         return wrong / max(float(wrong.max(initial=0)), 1e-9)
 
 

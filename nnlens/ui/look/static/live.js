@@ -46,7 +46,7 @@ export function render({model, el}) {
   const send = (hit, e, double) => {
     if (hit.getAttribute('aria-disabled') === 'true') return
     model.send_msg({act: hit.dataset.act, value: hit.dataset.value ?? '',
-                    shift: e.shiftKey, ctrl: e.ctrlKey || e.metaKey, double})
+                    shift: !!e.shiftKey, ctrl: !!(e.ctrlKey || e.metaKey), double})  // a change has no keys at all
   }
   const focused = () => root.getRootNode().activeElement?.dataset?.key
   const paint = () => {
