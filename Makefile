@@ -40,8 +40,8 @@ $(DOCS_READY): $(READY)
 explore: $(READY) ## Serve the explorer and print its address
 	$(BIN)/nnlens explore $(if $(filter-out digits,$(DATA)),zoo:$(DATA) $(DATA)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
-test: $(READY) ## Run all tests, in three processes: each waits now and then
-	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(ARGS)
+test: $(READY) ## Run all tests, in two processes
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(READY) ## Measure against peers, side by side
 	$(BIN)/python benchmarks/run.py $(ARGS)

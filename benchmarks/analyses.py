@@ -20,14 +20,16 @@ PARTS = ("neighbors", "pca", "umap", "quality", "attribution")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=PARTS, choices=[*PARTS, []])
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all when left out")
     parser.add_argument("--samples", type=int, default=60_000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cache", type=Path, help="an .npz file that keeps the vectors between runs")
     arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no part is called {', '.join(sorted(unknown))}")
     limit_threads(arguments.threads)
     rows = [("work", "s", "peer", "s", "ratio", "of processor time", "remarks")]
-    for part in arguments.parts:
+    for part in arguments.parts or PARTS:
         for row in globals()[part](arguments):
             rows.append(row)
             print(" · ".join(row), flush=True)

@@ -76,13 +76,20 @@ def from_config(config: Any, name: str, version: str = "") -> Any:
             return model_from_config(modern(config, name))
         if "module" not in config:  # in an HDF5 file of Keras 3
             return model_from_config(json.loads(json.dumps(config)))  # it takes things out of what it gets
-        return keras.saving.deserialize_keras_object(config, safe_mode=True)
+        return keras.saving.deserialize_keras_object(untrained(config), safe_mode=True)
     except ModelError:
         raise
     except Exception as error:
         raise ModelError(
             f"Keras cannot build {name}: {first_line(error)}", "Give the code of the network."
         ) from error
+
+
+def untrained(config: Any) -> Any:
+    """Leave out how a network and those inside of it were trained: an optimizer has weights of its own."""
+    if isinstance(config, dict):
+        return {key: untrained(value) for key, value in config.items() if key != "compile_config"}
+    return [untrained(value) for value in config] if isinstance(config, list) else config
 
 
 def check_code(config: Any, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.backend.common.global_state import get_global_attribute
 from numpy.typing import NDArray
 
 from nnlens.models.keras.graph import IMAGE, Step, logits_step, unroll
@@ -77,6 +78,10 @@ class Program:
         dict of int to tensor
             Values by slot; that of `LOGITS_SLOT` are the logits, dims (sample, class_), float32.
         """
+        with unwound():
+            return self._run(image, watch)
+
+    def _run(self, image: Any, watch: Callable[[int, Any], None] | None) -> Values:
         values: Values = {IMAGE: image}
         for step, trainable in zip(self.steps, self._trainable, strict=True):
             args, kwargs = step.arguments.fill_in(
@@ -108,6 +113,17 @@ class Program:
         with _linear(step.operation):
             values[LOGITS_SLOT] = step.operation(*args, **kwargs)
         return [activation(values[LOGITS_SLOT])]
+
+
+@contextmanager
+def unwound() -> Iterator[None]:
+    """Leave Keras's scopes as they were found: one that fails on entering stays, and names all later weights."""
+    scopes = get_global_attribute("name_scope_stack", default=[], set_to_default=True)
+    depth = len(scopes)
+    try:
+        yield
+    finally:
+        del scopes[depth:]
 
 
 def _run(step: Step, args: Any, kwargs: Any, _values: Values) -> list[Any]:

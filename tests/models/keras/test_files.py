@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -364,3 +365,26 @@ def test_a_name_that_tensorflow_cannot_take_is_said(tmp_path):
     model = load_model(tmp_path / "net.keras")
     with pytest.raises(ModelError, match=r"cannot run a layer of this name: '😀' .* Rename the layer"):
         model.predict(np.zeros((1, 1, 4, 4), np.float32))
+    later = keras.layers.Dense(1)
+    later.build((1, 1))
+    assert "😀" not in later.weights[0].path, "a scope was left open"
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_network_that_was_trained_is_opened_as_any_other(folder, net, inputs, ending, nested):
+    """Files tell how a network is trained on; the optimizer would make weights where only shapes are asked for."""
+    samples = np.moveaxis(inputs, 1, -1), np.array([0, 1, 2])
+    net.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    net.fit(*samples, epochs=1, verbose=0)
+    if nested:
+        net = keras.Sequential([keras.Input((5, 5, 1)), net])
+        net.compile(keras.optimizers.SGD(momentum=0.9), "sparse_categorical_crossentropy")
+        net.fit(*samples, epochs=1, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # .h5 is the older format
+        net.save(folder / f"net{ending}")
+    model = load_model(folder / f"net{ending}", preprocess=Preprocess(5, order="grey"))
+    np.testing.assert_allclose(
+        softmax(model.predict(inputs)), probabilities(net, inputs), rtol=1e-5, atol=1e-6
+    )
