@@ -34,6 +34,7 @@ import numpy as np
 from nnlens import open_store
 from nnlens.store.commit import read_commit
 from nnlens.store.layout import DATA
+from nnlens.testing import wait_until
 
 HERE = Path(__file__).resolve()
 DATA_FOLDER = Path(os.environ.get("NNLENS_TEST_DATA", HERE.parents[2] / "shared" / "data"))
@@ -253,11 +254,7 @@ class Children:
             "files": files,
         }
         pid, wait = self._spawned(request) if CASES[case]["model"] == "keras" else self._forked(request)
-        while not self.log.is_file() or not self.log.read_text().startswith("ready"):
-            time.sleep(0.005)
-            if not Path("/proc").is_dir() or Path(f"/proc/{pid}").is_dir():
-                continue
-            break
+        wait_until(lambda: self._began() or _ended(pid), 120, what="the capture to begin", interval=0.005)
         began = time.monotonic()
         if life is not None:
             time.sleep(life)
@@ -267,6 +264,9 @@ class Children:
         ended = time.monotonic()
         done = [int(line) for line in self.log.read_text().splitlines() if line.isdigit()]
         return status, ended - began, max(done, default=0)
+
+    def _began(self) -> bool:
+        return self.log.is_file() and self.log.read_text().startswith("ready")
 
     def _forked(self, request: dict[str, Any]) -> tuple[int, Any]:
         if self._zygote is None:
@@ -285,6 +285,11 @@ class Children:
             [sys.executable, HERE, "--child", json.dumps(request)], stderr=subprocess.DEVNULL
         )
         return child.pid, child.wait
+
+
+def _ended(pid: int) -> bool:
+    """Whether a process is no longer there, where that can be seen."""
+    return Path("/proc").is_dir() and not Path(f"/proc/{pid}").is_dir()
 
 
 def measure(work: Path, names: list[str], times: int, seed: int) -> dict[str, Tally]:

@@ -17,9 +17,9 @@ SHOWN = 100
 """Classes that are listed."""
 BROKEN_SHOWN = 10
 LONGEST = 40
+"""Letters of a class name."""
 MODELS = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".th", ".onnx", ".safetensors")
 """Endings of models, which may be zip files as data sets are."""
-"""Letters of a class name."""
 
 
 def is_data_set(what: str) -> bool:

@@ -79,9 +79,9 @@ class Program:
             Values by slot; that of `LOGITS_SLOT` are the logits, dims (sample, class_), float32.
         """
         with unwound():
-            return self._run(image, watch)
+            return self._run_steps(image, watch)
 
-    def _run(self, image: Any, watch: Callable[[int, Any], None] | None) -> Values:
+    def _run_steps(self, image: Any, watch: Callable[[int, Any], None] | None) -> Values:
         values: Values = {IMAGE: image}
         for step, trainable in zip(self.steps, self._trainable, strict=True):
             args, kwargs = step.arguments.fill_in(
