@@ -1,24 +1,177 @@
-"""Backward rules by name: what layers do with the gradient that comes back through them.
+"""Backward rules: what layers do with the gradient that comes back through them.
 
-``"plain"`` changes nothing: it is the gradient. The adapters know no other yet, and say so rather than giving the plain
-gradient under another name.
+``"plain"`` changes nothing: it is the gradient. Any other rule names kinds of layers and gives each a function of
+(gradient, inputs, output, layer) that returns the gradient at the input. The functions are written with operators only,
+so that one rule serves every framework::
+
+    def guided(gradient, inputs, output, layer):
+        return gradient * (gradient > 0) * (inputs > 0)
+
+    register_rule(Rule("guided", {"ReLU": guided}))
+    model.vjp(inputs, seed, rule="guided")
+
+A rule is found by its name among those registered and those that packages bring by the entry-point group
+``nnlens.rules``; `nnlens.models.base.Model.vjp` also takes the `Rule` itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
 from nnlens.errors import ModelError
 
 PLAIN = "plain"
-RULES = frozenset({PLAIN})
+GROUP = "nnlens.rules"
+ABSORBED = "@absorbed"
+"""Among the layers whose gradient is wanted: what the kinds of `Rule.absorbing` kept, dims (sample,)."""
+
+NONLINEAR = frozenset(
+    {
+        *(
+            "ReLU",
+            "ReLU6",
+            "LeakyReLU",
+            "PReLU",
+            "ELU",
+            "SELU",
+            "CELU",
+            "GELU",
+            "SiLU",
+            "Mish",
+            "Sigmoid",
+            "Tanh",
+        ),
+        *("Softplus", "Softsign", "Hardsigmoid", "Hardswish", "Hardtanh", "LogSigmoid", "Softmax", "GLU"),
+    }
+)
+"""Kinds of elementwise nonlinearities, the same for modules, functions and what is fused into other layers."""
+KINDS = NONLINEAR | {
+    "Convolution",
+    "Dense",
+    "Normalization",
+    "Add",
+    "Multiply",
+    "AveragePooling",
+    "MaxPooling",
+}
+"""Kinds that mean the same in every framework. Any other kind is the class of a layer, by the framework's own name."""
+
+Array = Any
+"""A tensor of the framework, or what behaves like one: operators work, a comparison is a mask to multiply with."""
 
 
-def check_rule(name: str) -> None:
-    """Refuse a rule that nobody follows.
+class Step(Protocol):
+    """One call of a layer, as a rule sees it.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer where it has one, else of the function.
+    kind : str
+        Of `KINDS`, or the class of the layer.
+    settings : mapping of str to float
+        ``slope`` of a LeakyReLU, ``top`` of a ReLU6.
+    """
+
+    name: str
+    kind: str
+    settings: Mapping[str, float]
+
+    def back(self, gradient: Array, weight: Callable[[Array], Array] | None = None) -> Array:
+        """Return the plain gradient at the input, or that of the same layer with its weights put through a function."""
+
+    def forward(
+        self, inputs: Array, weight: Callable[[Array], Array] | None = None, bias: bool = True
+    ) -> Array:
+        """Return what a Convolution, Dense, Normalization or AveragePooling makes of another input.
+
+        Parameters
+        ----------
+        inputs : array
+        weight : callable, optional
+            The weights are put through it first, and the bias too.
+        bias : bool
+            False leaves the bias out.
+        """
+
+
+Backward = Callable[[Array, Any, Array, Step], Any]
+"""(gradient, inputs, output, layer) → gradient at the input; of ``Add`` and ``Multiply`` both are tuples of two."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """What happens on the way back through a network.
+
+    Attributes
+    ----------
+    name : str
+    backward : mapping of str to callable
+        For kinds of layers (`KINDS`, or classes of the framework); others pass the plain gradient.
+    absorbing : frozenset of str
+        Kinds of which it is added up what they keep of the sum of the gradient: biases do, when relevance is
+        propagated. The sum is the gradient of `ABSORBED`.
+    merge_norms : bool
+        Whether a normalization right after a convolution or dense layer is made part of its weights.
+    """
+
+    name: str
+    backward: Mapping[str, Backward] = field(default_factory=dict)
+    absorbing: frozenset[str] = frozenset()
+    merge_norms: bool = False
+
+
+_rules: dict[str, Rule] = {PLAIN: Rule(PLAIN)}
+
+
+def register_rule(rule: Rule) -> Rule:
+    """Make a rule known by its name in this process, and return it; an older one of the name gives way.
 
     Raises
     ------
     ModelError
-        If there is none of that name.
+        If it is called ``"plain"``, which is the gradient.
     """
-    if name not in RULES:
-        raise ModelError(f"There is no backward rule {name!r}.", f"Known are {', '.join(sorted(RULES))}.")
+    if rule.name == PLAIN:
+        raise ModelError("The rule 'plain' is the gradient itself.", "Give yours another name.")
+    _rules[rule.name] = rule
+    return rule
+
+
+def find_rule(rule: str | Rule) -> Rule:
+    """Return a rule by its name.
+
+    Raises
+    ------
+    ModelError
+        If there is none of that name, or the package that brings it cannot be loaded.
+    """
+    if isinstance(rule, Rule):
+        return rule
+    if rule in _rules:
+        return _rules[rule]
+    found = entry_points(group=GROUP, name=rule)
+    if not found:
+        raise ModelError(f"There is no backward rule {rule!r}.", f"Known are {', '.join(rule_names())}.")
+    return _load(rule, next(iter(found)))
+
+
+def rule_names() -> list[str]:
+    """List the names of all rules, sorted, without loading any."""
+    return sorted({*_rules, *(point.name for point in entry_points(group=GROUP))})
+
+
+def _load(name: str, point: Any) -> Rule:
+    try:
+        loaded = point.load()
+    except (Exception, SystemExit) as error:  # a stranger's package may raise anything
+        raise ModelError(f"The backward rule {name!r} cannot be loaded: {type(error).__name__}.") from error
+    if not isinstance(loaded, Rule):
+        raise ModelError(
+            f"The backward rule {name!r} is a {type(loaded).__name__}, not an nnlens.rules.Rule."
+        )
+    _rules[name] = loaded
+    return loaded

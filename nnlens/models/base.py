@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlens.models.preprocess import Preprocess
+from nnlens.rules import Rule
 
 if TYPE_CHECKING:
     from nnlens.samples.pixels import Images
@@ -117,11 +118,15 @@ class Pass:
         Of the layers in ``keep``, (sample, channel, y, x) or (sample, unit).
     gradients : mapping of str to ndarray
         Of the layers in ``wrt``, the same shapes.
+    plain_at : tuple of str
+        Nonlinearities for which the rule has no function, so that they passed the plain gradient: name and kind, such
+        as ``"features.4 (GELU)"``. Empty where the rule is the gradient.
     """
 
     logits: Float
     activations: Mapping[str, Float] = field(default_factory=dict)
     gradients: Mapping[str, Float] = field(default_factory=dict)
+    plain_at: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -197,7 +202,7 @@ class Model(Protocol):
         at: str | None = None,
         wrt: Sequence[str] = ("@input",),
         keep: Sequence[str] = (),
-        rule: str = "plain",
+        rule: str | Rule = "plain",
     ) -> Pass:
         """Run one forward and one backward pass.
 
@@ -209,16 +214,32 @@ class Model(Protocol):
         at : str or None
             The layer where the backward pass starts; None is the logits.
         wrt : sequence of str
-            Layers whose gradient is wanted.
+            Layers whose gradient is wanted; `nnlens.rules.ABSORBED` is legal where the rule has absorbing kinds.
         keep : sequence of str
             Layers whose activation is wanted.
-        rule : str
-            A backward rule by name; ``"plain"`` is the gradient.
+        rule : str or Rule
+            A backward rule, or its name; ``"plain"`` is the gradient. See `nnlens.rules`.
 
         Raises
         ------
         ModelError
-            If a layer or the rule does not exist.
+            If a layer or the rule does not exist, or the network has no gradients.
+        """
+
+    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> Model:
+        """Return a copy of the model whose layers have weights drawn anew, itself left as it is.
+
+        Parameters
+        ----------
+        layers : sequence of str or None
+            Layers whose weights are drawn, as the values of each weight in another order (which keeps their scale);
+            None means all.
+        seed : int
+
+        Raises
+        ------
+        ModelError
+            If a layer does not exist, or the weights cannot be changed.
         """
 
 

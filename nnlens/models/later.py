@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nnlens.models.base import Float, Framework, LayerInfo, Model, ModelReference, Pass, Seed
 from nnlens.models.preprocess import Preprocess
+from nnlens.rules import Rule
 
 if TYPE_CHECKING:
     from nnlens.samples.pixels import Images
@@ -78,7 +79,11 @@ class LaterModel:
         at: str | None = None,
         wrt: Sequence[str] = ("@input",),
         keep: Sequence[str] = (),
-        rule: str = "plain",
+        rule: str | Rule = "plain",
     ) -> Pass:
         """Run one forward and one backward pass; see `Model.vjp`."""
         return self.opened.vjp(inputs, seed, at, wrt, keep, rule)
+
+    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> Model:
+        """Return a copy with weights drawn anew; see `Model.randomized`."""
+        return self.opened.randomized(layers, seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,15 +12,20 @@ from numpy.typing import NDArray
 from nnlens.errors import ModelError
 from nnlens.models.base import Float, Framework, LayerInfo, ModelReference, Pass, Seed
 from nnlens.models.preprocess import Preprocess
+from nnlens.rules import ABSORBED, Rule, find_rule
 from nnlens.samples.pixels import Images
 from nnlens.schema import INPUT, LOGITS
+
+Change = Callable[[Float], Float]
 
 SIDE = 8
 CHANNELS, UNITS = 4, 12
 
 
 class Layer(Protocol):
-    """One step of the network, forward and backward."""
+    """One step of the network, forward and backward; `kind` is one of `nnlens.rules.KINDS`."""
+
+    kind: str
 
     def forward(self, x: Float) -> Float:
         """Return the output."""
@@ -31,6 +36,8 @@ class Layer(Protocol):
 
 class Convolution:
     """A 3×3 convolution over one channel, padded to keep the size; `kernels` has dims (channel, 9)."""
+
+    kind = "Convolution"
 
     def __init__(self, kernels: Float) -> None:
         self.kernels = kernels
@@ -57,6 +64,8 @@ class Convolution:
 class Rectifier:
     """Negative values become zero."""
 
+    kind = "ReLU"
+
     def forward(self, x: Float) -> Float:
         """Return the same shape."""
         return np.maximum(x, 0)
@@ -69,6 +78,8 @@ class Rectifier:
 class Dense:
     """A product with `weights`, dims (unit in, unit out); spatial inputs are flattened."""
 
+    kind = "Dense"
+
     def __init__(self, weights: Float) -> None:
         self.weights = weights
 
@@ -79,6 +90,32 @@ class Dense:
     def backward(self, gradient: Float, x: Float) -> Float:
         """Return the input's shape."""
         return (gradient @ self.weights.T).reshape(x.shape).astype(np.float32)
+
+
+class Called:
+    """One call of a layer, as a rule sees it: see `nnlens.rules.Step`."""
+
+    settings: Mapping[str, float] = {}
+
+    def __init__(self, name: str, layer: Layer, x: Float) -> None:
+        self.name, self.kind = name, layer.kind
+        self._layer, self._x = layer, x
+
+    def back(self, gradient: Float, weight: Change | None = None) -> Float:
+        """Return the plain gradient at the input."""
+        return self._changed(weight).backward(gradient, self._x)
+
+    def forward(self, inputs: Float, weight: Change | None = None, bias: bool = True) -> Float:
+        """Return what the layer makes of another input; no layer here has a bias."""
+        del bias
+        return self._changed(weight).forward(inputs)
+
+    def _changed(self, weight: Change | None) -> Layer:
+        if weight is None:
+            return self._layer
+        if isinstance(self._layer, Convolution):
+            return Convolution(weight(self._layer.kernels))
+        return Dense(weight(self._layer.weights)) if isinstance(self._layer, Dense) else self._layer
 
 
 class TinyModel:
@@ -168,11 +205,10 @@ class TinyModel:
         at: str | None = None,
         wrt: Sequence[str] = (INPUT,),
         keep: Sequence[str] = (),
-        rule: str = "plain",
+        rule: str | Rule = "plain",
     ) -> Pass:
         """Run one forward and one backward pass; see `nnlens.models.base.Model.vjp`."""
-        if rule != "plain":
-            raise ModelError(f"There is no rule {rule!r}.", "There is: plain.")
+        followed, absorbed = find_rule(rule), np.zeros(len(inputs), np.float32)
         outputs = self._forward(inputs)
         names = list(self._steps)
         start = self._known(at or LOGITS)
@@ -183,9 +219,33 @@ class TinyModel:
         gradients = {start: np.asarray(gradient, np.float32)}
         for place in reversed(range(names.index(start) + 1)):
             before = names[place - 1] if place else INPUT
-            gradients[before] = self._steps[names[place]].backward(gradients[names[place]], outputs[before])
-        wanted = {name: gradients[self._known(name)] for name in wrt}
+            step = Called(names[place], self._steps[names[place]], outputs[before])
+            function = followed.backward.get(step.kind)
+            arrived = gradients[names[place]]
+            gradients[before] = (
+                step.back(arrived)
+                if function is None
+                else np.asarray(function(arrived, outputs[before], outputs[names[place]], step), np.float32)
+            )
+            if step.kind in followed.absorbing:
+                absorbed += _each(arrived) - _each(gradients[before])
+        wanted = {name: absorbed if name == ABSORBED else gradients[self._known(name)] for name in wrt}
         return Pass(outputs["fc2"], {name: outputs[self._known(name)] for name in keep}, wanted)
+
+    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> TinyModel:
+        """Return a copy with weights in another order; see `nnlens.models.base.Model.randomized`."""
+        rng, copy = np.random.default_rng(seed), TinyModel(self.class_count)
+        weighted = {"conv": 0, "fc1": 1, "fc2": 2}
+        drawn = set(weighted if layers is None else map(self._known, layers))
+        for name, place in weighted.items():
+            weights = self._weights[place]
+            copy._weights[place] = (
+                rng.permuted(weights.ravel()).reshape(weights.shape) if name in drawn else weights
+            )
+            copy._steps[name] = (
+                Convolution(copy._weights[0]) if name == "conv" else Dense(copy._weights[place])
+            )
+        return copy
 
     def _forward(self, inputs: Float) -> dict[str, Float]:
         outputs = {INPUT: np.asarray(inputs, np.float32)}
@@ -199,3 +259,8 @@ class TinyModel:
         if name not in (*self._steps, INPUT):
             raise ModelError(f"There is no layer {name!r}.", f"There are: {', '.join(self._steps)}.")
         return name
+
+
+def _each(gradient: Float) -> Float:
+    """Return the sum for each sample."""
+    return gradient.reshape(len(gradient), -1).sum(axis=1)

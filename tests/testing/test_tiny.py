@@ -43,7 +43,7 @@ def test_it_speaks_the_protocol_and_refuses_what_is_not_there():
     assert kept.activations["conv"].shape == (3, 4, 8, 8)
     with pytest.raises(ModelError, match="no layer"):
         model.activations(inputs, ["conv9"])
-    with pytest.raises(ModelError, match="no rule"):
+    with pytest.raises(ModelError, match="no backward rule"):
         model.vjp(inputs, np.ones((3, 3), np.float32), rule="guided")
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nnlens.errors import ModelError
 from nnlens.models.architecture import first_line
-from nnlens.models.base import Float, ModelReference, Pass, Seed
+from nnlens.models.base import Float, Model, ModelReference, Pass, Seed
 from nnlens.models.checks import (
     NO_LOGITS,
     checked_inputs,
@@ -27,7 +27,7 @@ from nnlens.models.keras import backends
 from nnlens.models.keras.graph import IMAGE, chosen_output, functional, hidden_layer, layer_infos
 from nnlens.models.keras.program import LOGITS_SLOT, Program
 from nnlens.models.preprocess import Preprocess
-from nnlens.rules import PLAIN, check_rule
+from nnlens.rules import PLAIN, Rule, find_rule
 from nnlens.schema import INPUT, LOGITS
 
 if TYPE_CHECKING:
@@ -158,10 +158,11 @@ class KerasModel:
         at: str | None = None,
         wrt: Sequence[str] = (INPUT,),
         keep: Sequence[str] = (),
-        rule: str = PLAIN,
+        rule: str | Rule = PLAIN,
     ) -> Pass:
         """Run one forward and one backward pass; see `nnlens.models.base.Model.vjp`."""
-        check_rule(rule)
+        if find_rule(rule).backward:
+            raise ModelError(f"The backward rule {rule!r} cannot be followed here.")
         image = checked_inputs(inputs, self.preprocess)
         start = LOGITS if at is None else at
         kept_slots, targets = self._slots((LOGITS, start, *keep)), self._slots(wrt)
@@ -184,6 +185,11 @@ class KerasModel:
         kept = self._outward(kept_slots, arrays)
         found = self._outward(targets, [gradient for gradient in gradients if gradient is not None])
         return Pass(kept[LOGITS], {name: kept[name] for name in keep}, found)
+
+    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> Model:
+        """Return a copy with weights drawn anew; see `nnlens.models.base.Model.randomized`."""
+        del layers, seed
+        raise ModelError("The weights of a Keras network cannot be drawn anew yet.")
 
     def _outward(self, names: Iterable[str], arrays: Iterable[Float]) -> dict[str, Float]:
         """Lay out arrays as nnlens has them."""

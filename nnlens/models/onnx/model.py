@@ -9,19 +9,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnx import ModelProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto, helper, numpy_helper
 
 from nnlens.errors import ModelError
-from nnlens.models.architecture import first_line
-from nnlens.models.base import Float, Framework, ModelReference, Pass, Seed
+from nnlens.models.base import Float, Framework, Model, ModelReference, Pass, Seed
 from nnlens.models.checks import NO_LOGITS, checked_inputs, find_layers, positions_of
 from nnlens.models.onnx.graph import hidden_layer, layer_infos, logits_of, steps
+from nnlens.models.onnx.session import cause, session_for
 from nnlens.models.pooling import pool
 from nnlens.models.preprocess import Order, Preprocess
 from nnlens.models.probability import SMALLEST, meaning
-from nnlens.rules import PLAIN
+from nnlens.rules import PLAIN, Rule
 from nnlens.schema import INPUT, LOGITS
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class OnnxModel:
         self.preprocess = preprocess or self._entry.preprocess()
         found = steps(proto.graph, self._entry.name)
         values = [step.output for step in found]
-        self._session = _session(proto, values, name)
+        self._session = session_for(proto, values, name)
         arrays = self._settle(values)
         output = _classes([each.name for each in proto.graph.output], arrays)
         inner = logits_of(found, arrays, output)
@@ -87,7 +86,7 @@ class OnnxModel:
     @cached_property
     def _short(self) -> Any:
         """The session that gives logits alone."""
-        return _session(self.proto, [self._logits], self.name)
+        return session_for(self.proto, [self._logits], self.name)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -132,7 +131,7 @@ class OnnxModel:
         at: str | None = None,
         wrt: Sequence[str] = (INPUT,),
         keep: Sequence[str] = (),
-        rule: str = PLAIN,
+        rule: str | Rule = PLAIN,
     ) -> Pass:
         """Refuse: there is no backward pass.
 
@@ -144,6 +143,20 @@ class OnnxModel:
         del inputs, seed, at, wrt, keep, rule
         raise ModelError(
             NO_GRADIENTS, "Open the network in the framework that it was made with, torch or Keras."
+        )
+
+    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> Model:
+        """Refuse: the weights of an ONNX graph are not told apart by layer.
+
+        Raises
+        ------
+        ModelError
+            Always.
+        """
+        del layers, seed
+        raise ModelError(
+            "The weights of an ONNX network cannot be drawn anew.",
+            "Open the network in the framework that it was made with, torch or Keras.",
         )
 
     def _as_logits(self, values: Float) -> Float:
@@ -159,7 +172,7 @@ class OnnxModel:
             arrays = self._session.run(list(names), {self._entry.name: self._entry.inward(noise)})
         except Exception as error:
             raise ModelError(
-                f"The network does not take inputs of {'×'.join(map(str, shape[1:]))}: {_cause(error)}",
+                f"The network does not take inputs of {'×'.join(map(str, shape[1:]))}: {cause(error)}",
                 "Check size and order of the preprocessing.",
             ) from error
         return {
@@ -188,7 +201,7 @@ class OnnxModel:
         try:
             arrays = session.run(list(names), {self._entry.name: self._entry.inward(filled)})
         except Exception as error:
-            raise ModelError(f"onnxruntime cannot run {self.name}: {_cause(error)}") from error
+            raise ModelError(f"onnxruntime cannot run {self.name}: {cause(error)}") from error
         return [array[:count] for array in arrays]
 
     def _shape(self, name: str) -> tuple[int, ...]:
@@ -261,23 +274,6 @@ class Entry:
         return np.ascontiguousarray(laid).astype(self._type, copy=False)
 
 
-def _session(proto: ModelProto, values: Sequence[str], name: str) -> Any:
-    """Return what computes some values of a network: only outputs can be fetched, so they become its outputs."""
-    changed = ModelProto()
-    changed.CopyFrom(proto)
-    del changed.graph.output[:]
-    known = {each.name: each for each in proto.graph.output}
-    changed.graph.output.extend(known.get(value) or ValueInfoProto(name=value) for value in values)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(changed.SerializeToString(), options, ["CPUExecutionProvider"])
-    except Exception as error:
-        raise ModelError(
-            f"onnxruntime cannot open {name}: {_cause(error)}", "Was it exported completely?"
-        ) from error
-
-
 def _classes(outputs: Sequence[str], arrays: dict[str, NDArray[Any]]) -> str:
     """Return the output with a number for each class: the one called logits, else the first."""
     fits = [name for name in outputs if name in arrays and arrays[name][0].size == arrays[name].shape[1]]
@@ -292,9 +288,3 @@ def _classes(outputs: Sequence[str], arrays: dict[str, NDArray[Any]]) -> str:
 
 def _flat(array: NDArray[Any]) -> NDArray[Any]:
     return array.reshape(len(array), math.prod(array.shape[1:]))
-
-
-def _cause(error: Exception) -> str:
-    """Return a message of onnxruntime without its codes and places in its own source."""
-    text = first_line(error)
-    return text.rpartition(" : ")[2] if " : " in text else text

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from nnlens.errors import ModelError
-from nnlens.models.base import Float, ModelReference, Pass, Seed
+from nnlens.models.base import Float, Model, ModelReference, Pass, Seed
 from nnlens.models.checks import (
     NO_LOGITS,
     checked_inputs,
@@ -30,7 +30,7 @@ from nnlens.models.torch.memory import channels_last, gains_by_channels_last
 from nnlens.models.torch.recording import Recorder
 from nnlens.models.torch.state import evaluating, frozen, unchanged
 from nnlens.models.torch.trace import image_like
-from nnlens.rules import PLAIN, check_rule
+from nnlens.rules import PLAIN, Rule, find_rule
 from nnlens.schema import INPUT, LOGITS
 
 if TYPE_CHECKING:
@@ -136,10 +136,11 @@ class TorchModel:
         at: str | None = None,
         wrt: Sequence[str] = (INPUT,),
         keep: Sequence[str] = (),
-        rule: str = PLAIN,
+        rule: str | Rule = PLAIN,
     ) -> Pass:
         """Run one forward and one backward pass; see `nnlens.models.base.Model.vjp`."""
-        check_rule(rule)
+        if find_rule(rule).backward:
+            raise ModelError(f"The backward rule {rule!r} cannot be followed here.")
         start = LOGITS if at is None else at
         ends = (start, *wrt)
         positions = find_layers((*ends, *keep), self.layers, self._positions)
@@ -151,6 +152,11 @@ class TorchModel:
             gradient = torch.from_numpy(checked_seed(seed, logits, kept, tensors[start].shape))
             gradients = _gradients(edges, start, wrt, gradient.to(tensors[start]))
         return Pass(logits, {name: kept[name] for name in keep}, gradients)
+
+    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> Model:
+        """Return a copy with weights drawn anew; see `nnlens.models.base.Model.randomized`."""
+        del layers, seed
+        raise ModelError("The weights of a torch network cannot be drawn anew yet.")
 
     @cached_property
     def _fast(self) -> bool:
