@@ -1,6 +1,6 @@
-"""The other analyses: neighbors, PCA, UMAP and quality on 60,000 samples, attributions against Captum.
+"""The other analyses: neighbors, PCA, UMAP and quality on 60,000 samples.
 
-    python benchmarks/analyses.py [neighbors pca umap quality attribution] [--samples N] [--threads N]
+    python benchmarks/analyses.py [neighbors pca umap quality] [--samples N] [--threads N]
 
 Prints seconds and ratios to the peer that ran beside it in the same process; ratios count.
 """
@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measuring import hidden_vectors, limit_threads, table, taking_turns, timed
+from measuring import hidden_vectors, limit_threads, table, timed
 
 WIDE = 4096
-PARTS = ("neighbors", "pca", "umap", "quality", "attribution")
+PARTS = ("neighbors", "pca", "umap", "quality")
 
 
 def main() -> None:
@@ -157,104 +157,6 @@ def quality(arguments):
     yield row(f"quality {data.sizes['sample']:,}, 1,500 probes", clock, remarks=result.attrs["caption"])
     agreement = f"trustworthiness {float(ours['trustworthiness']):.6f} against {peer:.6f}"
     yield row("quality 5,000, all probed", small, "scikit-learn, that alone", peer_clock, agreement)
-
-
-def attribution(arguments):
-    """A small VGG at 64 pixels, batches of 1 and 32, against a bare backward pass and Captum."""
-    import numpy as np
-    import torch
-
-    from nnlens import Preprocess, load_model
-
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
-    module = small_vgg(torch.nn).eval()
-    model = load_model(module, preprocess=Preprocess(64))
-    images = np.random.default_rng(0).integers(0, 256, (32, 64, 64, 3), dtype=np.uint8)
-    for batch, rounds in ((1, 60), (32, 12)):
-        inputs = torch.from_numpy(model.prepare(images[:batch]))
-        target = module(inputs).argmax(1)
-        seconds = taking_turns(attribution_works(module, model, images[:batch], target), rounds)
-        for work, peer in (
-            ("saliency", "forward + backward"),
-            ("saliency", "Captum saliency"),
-            ("saliency, whole analysis", "Captum saliency"),
-            ("gradcam", "Captum gradcam"),
-            ("gradcam, whole analysis", "Captum gradcam"),
-        ):
-            wall, processor = (
-                np.array([[getattr(clock, kind) for clock in seconds[name]] for name in (work, peer)])
-                for kind in ("wall", "processor")
-            )
-            ratios = (f"{np.median(each[0] / each[1]):.3f}" for each in (wall, processor))
-            own, other = np.median(wall, axis=1)
-            remarks = f"{own / batch * 1e3:.2f} ms an image"
-            yield f"{work}, batch {batch}", f"{own:.4f}", peer, f"{other:.4f}", *ratios, remarks
-
-
-def attribution_works(module, model, images, target):
-    """Return what takes turns: ours, a bare backward pass, Captum's.
-
-    Captum gets inputs and target; ours finds the predicted class in the same pass. The whole analysis also turns the
-    image into inputs and makes the result.
-    """
-    import numpy as np
-    import torch
-    import xarray as xr
-    from captum.attr import LayerAttribution, LayerGradCam
-    from captum.attr import Saliency as CaptumSaliency
-    from nnlens_attribution.explaining import Target
-    from nnlens_attribution.gradcam import GradCAM, class_activation, enlarge
-    from nnlens_attribution.saliency import Saliency, input_gradient, join_channels
-
-    from nnlens.analysis import Context, Request
-
-    prepared = model.prepare(images)
-    inputs, weights = torch.from_numpy(prepared), list(module.parameters())
-    last = max(index for index, part in enumerate(module) if isinstance(part, torch.nn.Conv2d))
-    sample = {"sample": np.arange(len(images))}
-    data = xr.Dataset({"image": (("sample", "y", "x", "channel"), images)}, coords=sample)
-
-    def bare():
-        for weight in weights:
-            weight.requires_grad_(False)
-        held = inputs.clone().requires_grad_()
-        torch.autograd.grad(module(held)[range(len(held)), target].sum(), held)
-
-    def captum_gradcam():
-        small = LayerGradCam(module, module[last]).attribute(inputs, target, relu_attributions=True)
-        return LayerAttribution.interpolate(small, (64, 64), "bilinear")
-
-    def gradcam():
-        layer = str(last)
-        made = model.vjp(prepared, Target(None).seed, wrt=(layer,), keep=(layer,))
-        return enlarge(class_activation(made.activations[layer], made.gradients[layer]), 64, 64)
-
-    def whole(analysis, layer=None):
-        return analysis.compute(data, Context(Request("benchmark", layer=layer), model))
-
-    return {
-        "saliency": lambda: join_channels(
-            input_gradient(model, prepared, Target(None)).gradients["@input"], "max"
-        ),
-        "saliency, whole analysis": lambda: whole(Saliency()),
-        "gradcam": gradcam,
-        "gradcam, whole analysis": lambda: whole(GradCAM(), str(last)),
-        "forward + backward": bare,
-        "Captum saliency": lambda: CaptumSaliency(module).attribute(inputs.clone().requires_grad_(), target),
-        "Captum gradcam": captum_gradcam,
-    }
-
-
-def small_vgg(nn):
-    """Six convolutions, three poolings, two dense layers: 64-pixel color images to ten classes."""
-    layers, channels = [], 3
-    for width in (32, 64, 128):
-        for _ in range(2):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-        layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 8 * 8, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Run the benchmarks one after another, each in a process of its own; ``make bench`` calls this.
 
-    python benchmarks/run.py [capture projection analyses views explore samples kills]
+    python benchmarks/run.py [capture projection analyses attribution views explore samples kills]
 
 Fashion-MNIST and chromium must be there. Each prints its own figures; the last lines say how long each took and which
 failed.
@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-ALL = ("capture", "projection", "analyses", "views", "explore", "samples", "kills")
+ALL = ("capture", "projection", "analyses", "attribution", "views", "explore", "samples", "kills")
 
 
 def main() -> int:
