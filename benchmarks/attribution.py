@@ -106,8 +106,12 @@ class Scene:
     def captum(self, name: str) -> Callable[[], Any] | None:
         """Return the peer's way to the same map, None where it has none."""
         import captum.attr as peers
+        from captum.attr._utils.lrp_rules import EpsilonRule
 
         module, inputs, target = self.module, self.inputs, self.target
+        for part in module:
+            if type(part).__name__ == "Flatten":
+                part.rule = EpsilonRule()  # its LRP knows none, and this one does nothing there
         for weight in module.parameters():
             weight.requires_grad_(False)
         layer = module[int(self.layer)]
