@@ -30,7 +30,6 @@ RESERVED = frozenset(
         "name",
         "progress",
         "sample",
-        "samples",
         "seed",
         "target",
         "using",
@@ -53,8 +52,8 @@ class Request:
         Every parameter of the analysis, defaults filled in.
     layer : str or None
         The framework's own name of the layer, or ``"@input"``.
-    samples : tuple of int or None
-        Ids; None means all committed samples.
+    sample : tuple of int or None
+        Ids, sorted; None means all committed samples.
     channel, target : int or None
         The channel or the output that is explained; target None is the predicted class.
     seed : int or None
@@ -66,7 +65,7 @@ class Request:
     analysis: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     layer: str | None = None
-    samples: tuple[int, ...] | None = None
+    sample: tuple[int, ...] | None = None
     channel: int | None = None
     target: int | None = None
     seed: int | None = 0

@@ -29,7 +29,7 @@ def run(
         str | None,
         typer.Option(metavar="NAME", help="Layer by the framework's own name, or @input for the pixels."),
     ] = None,
-    samples: Annotated[
+    sample: Annotated[
         str | None, typer.Option(metavar="IDS", help="Only these: 3,17 or 0-99 or @file with one id a line.")
     ] = None,
     channel: Annotated[
@@ -86,7 +86,7 @@ def run(
         result = lens.run(
             analysis,
             layer=layer,
-            samples=values.ids(samples) if samples else None,
+            sample=values.ids(sample) if sample else None,
             channel=channel,
             target=target,
             seed=None if seed.lower() == "none" else values.whole_number(seed),

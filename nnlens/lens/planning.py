@@ -253,9 +253,9 @@ class Planner:
             )
         layer = request.layer if self.wants_layer(cls, (*above, identity)) else None
         whole = cls.scope == "dataset" and self.registry.load_analysis(request.analysis).scope != "dataset"
-        samples = None if whole else request.samples
+        sample = None if whole else request.sample
         parameters = complete(cls, need.parameters, identity.rpartition(":")[2])
-        return self.plan(Request(identity, parameters, layer, samples), above)
+        return self.plan(Request(identity, parameters, layer, sample), above)
 
     def _check_form(self, request: Request, layer: str, variable: str, dims: Dims, spatial: bool) -> None:
         if (len(dims) == 4) != spatial:

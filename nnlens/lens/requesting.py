@@ -25,13 +25,16 @@ IMAGES = "images"
 Using = str | xr.Dataset | Sequence[str | xr.Dataset]
 """Results to compute from: Datasets that a Lens returned, their keys, or names of analyses to run first."""
 
+Ids = int | Sequence[int] | NDArray[np.int64] | None
+"""The samples that a request is about, by id; None is all of them."""
+
 
 @dataclass(frozen=True)
 class Choices:
     """What comes with a request beside the analysis' own parameters; see `nnlens.analysis.Request`."""
 
     layer: str | None = None
-    samples: Sequence[int] | NDArray[np.int64] | None = None
+    sample: Ids = None
     channel: int | None = None
     target: int | None = None
     seed: int | None = 0
@@ -74,9 +77,9 @@ def make_request(
     if cls.needs_model and not store.has_model:
         raise without_model(cls, name, ["the network"])
     _check_seed(choices.seed)
-    samples = check_samples(store, choices.samples)
-    if cls.scope == "sample" and samples is None:
-        raise AnalysisError(f"{name} explains chosen samples.", "Give their ids: samples=[0].")
+    sample = check_sample(store, choices.sample)
+    if cls.scope == "sample" and sample is None:
+        raise AnalysisError(f"{name} explains chosen samples.", "Give their ids: sample=[0].")
     layer = check_layer(store, choices.layer)
     _check_index(choices.target, store.samples.sizes.get("class_", len(store.class_names)), "target")
     _check_channel(store, layer, choices.channel, cls.scope == "channel", name)
@@ -84,7 +87,7 @@ def make_request(
         identity,
         complete(cls, parameters, name),
         layer,
-        samples,
+        sample,
         _index(choices.channel),
         _index(choices.target),
         _index(choices.seed),
@@ -132,7 +135,7 @@ def without_model(cls: type[Analysis], name: str, lacking: Sequence[str]) -> Ana
     )
 
 
-def check_samples(store: Store, samples: Sequence[int] | NDArray[np.int64] | None) -> tuple[int, ...] | None:
+def check_sample(store: Store, sample: Ids) -> tuple[int, ...] | None:
     """Return sorted unique ids; None where they are all there are, so that both ways to say it give one key.
 
     Raises
@@ -140,21 +143,27 @@ def check_samples(store: Store, samples: Sequence[int] | NDArray[np.int64] | Non
     AnalysisError
         If there are none, or the run does not have one.
     """
-    if samples is None:
+    if sample is None:
         return None
-    try:
-        ids = np.unique(np.asarray(samples, dtype=np.int64))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise AnalysisError(
-            "samples must be ids, which are whole numbers.", "Such as samples=[0, 7]."
-        ) from error
+    ids = _ids(sample)
     if not ids.size:
-        raise AnalysisError("No samples were given.", "Leave samples out to take all of them.")
+        raise AnalysisError("No samples were given.", "Leave sample out to take all of them.")
     missing = ids[~np.isin(ids, store.ids)]
     if missing.size:
         words = ", ".join(str(each) for each in missing[:5])
         raise AnalysisError(f"The run has no sample {words}.", f"It has {store.committed:,} samples.")
     return None if ids.size == store.committed else tuple(ids.tolist())
+
+
+def _ids(sample: object) -> NDArray[np.int64]:
+    """Read ids; a mask is none, though Python takes True for 1."""
+    try:
+        given = np.asarray(sample)
+    except ValueError:  # lists of different lengths
+        given = np.asarray(None)
+    if given.size and given.dtype.kind not in "iu":
+        raise AnalysisError("sample must be ids, which are whole numbers.", "Such as sample=[0, 7].")
+    return np.unique(given.astype(np.int64))
 
 
 def using_keys(registry: Registry, using: Using) -> tuple[str, ...]:
@@ -227,7 +236,7 @@ def to_dict(request: Request) -> dict[str, Any]:
         "analysis": request.analysis,
         "parameters": dict(request.parameters),
         "layer": request.layer,
-        "samples": None if request.samples is None else list(request.samples),
+        "sample": None if request.sample is None else list(request.sample),
         "channel": request.channel,
         "target": request.target,
         "seed": request.seed,
@@ -238,6 +247,6 @@ def to_dict(request: Request) -> dict[str, Any]:
 def from_dict(store: Store, registry: Registry, data: Mapping[str, Any]) -> Request:
     """Rebuild a request from `to_dict`, checked again where it arrives."""
     choices = Choices(
-        **{name: data[name] for name in ("layer", "samples", "channel", "target", "seed", "using")}
+        **{name: data[name] for name in ("layer", "sample", "channel", "target", "seed", "using")}
     )
     return make_request(store, registry, data["analysis"], choices, data["parameters"])
