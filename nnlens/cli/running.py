@@ -36,11 +36,12 @@ def run(
         int | None, typer.Option(metavar="INDEX", min=0, help="The channel that is explained.")
     ] = None,
     target: Annotated[
-        int | None,
+        str,
         typer.Option(
-            metavar="INDEX", min=0, help="The class that is explained; the predicted one if not given."
+            metavar="TARGET",
+            help="What is explained: predicted, label, the number of a class, or LAYER:INDEX for a unit or channel.",
         ),
-    ] = None,
+    ] = "predicted",
     seed: Annotated[
         str,
         typer.Option(
@@ -88,7 +89,7 @@ def run(
             layer=layer,
             sample=values.ids(sample) if sample else None,
             channel=channel,
-            target=target,
+            target=values.target(target),
             seed=None if seed.lower() == "none" else values.whole_number(seed),
             using=[_result_key(lens, each) for each in using or ()],
             progress=report,

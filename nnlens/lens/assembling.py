@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from nnlens.errors import AnalysisError
 from nnlens.lens.inputs import Inputs
+from nnlens.lens.layers import layer_shape
 from nnlens.lens.plan import Plan
-from nnlens.lens.requesting import layer_shape
 from nnlens.models.base import Model
 from nnlens.samples.base import Samples
 from nnlens.schema import INPUT, LOGITS

@@ -16,8 +16,10 @@ from nnlens.analysis import LAYER_VARIABLES, Analysis, Need, Request
 from nnlens.errors import AnalysisError
 from nnlens.lens.casting import complete
 from nnlens.lens.keys import result_key
+from nnlens.lens.layers import layer_names, layer_shape
 from nnlens.lens.plan import Kind, Plan, Source, model_facts, model_words
-from nnlens.lens.requesting import IMAGES, find_analysis, is_key, layer_names, layer_shape, without_model
+from nnlens.lens.requesting import IMAGES, find_analysis, is_key, without_model
+from nnlens.lens.targets import LABEL
 from nnlens.registry import Registry
 from nnlens.schema import INPUT, LOGITS, Dims
 
@@ -159,7 +161,9 @@ class Planner:
                 shared = set(source.plan.cls.provides) & set(cls.requires) - set(needs)
                 shared -= self._columns | LAYER_VARIABLES
                 sources.update({other: source for other in shared if other not in sources})
-        return {name: sources[name] for name in cls.requires}
+        if request.target == LABEL:  # whoever explains it needs to know it
+            sources.setdefault(LABEL, Source("column"))
+        return {name: sources[name] for name in dict.fromkeys([*cls.requires, LABEL]) if name in sources}
 
     def _check_columns(self, cls: type[Analysis], request: Request, have: set[str]) -> None:
         """Refuse what needs columns that only a network or images fill, naming all of them at once."""

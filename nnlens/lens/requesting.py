@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from nnlens.analysis import Analysis, Request
 from nnlens.errors import AnalysisError, PluginError
 from nnlens.lens.casting import complete
-from nnlens.models.base import layer_named
+from nnlens.lens.layers import check_channel, check_layer
+from nnlens.lens.targets import check_target
 from nnlens.registry import Registry
-from nnlens.schema import INPUT, LOGITS
 
 if TYPE_CHECKING:
     from nnlens.store import Store
@@ -36,7 +35,7 @@ class Choices:
     layer: str | None = None
     sample: Ids = None
     channel: int | None = None
-    target: int | None = None
+    target: int | str | None = None
     seed: int | None = 0
     using: Using = ()
 
@@ -81,44 +80,16 @@ def make_request(
     if cls.scope == "sample" and sample is None:
         raise AnalysisError(f"{name} explains chosen samples.", "Give their ids: sample=[0].")
     layer = check_layer(store, choices.layer)
-    _check_index(choices.target, store.samples.sizes.get("class_", len(store.class_names)), "target")
-    _check_channel(store, layer, choices.channel, cls.scope == "channel", name)
     return Request(
         identity,
         complete(cls, parameters, name),
         layer,
         sample,
-        _index(choices.channel),
-        _index(choices.target),
+        check_channel(store, layer, choices.channel, cls.scope == "channel", name),
+        check_target(store, choices.target, sample),
         _index(choices.seed),
         using_keys(registry, choices.using),
     )
-
-
-def check_layer(store: Store, layer: str | None) -> str | None:
-    """Return the layer's own name for a name or an alias.
-
-    Raises
-    ------
-    AnalysisError
-        If the run has no such layer; the message names those it has.
-    """
-    if layer is None or layer in store.edges:
-        return layer
-    if not isinstance(layer, str):
-        raise AnalysisError(f"layer cannot be {layer!r}.", "Give a layer's name.")
-    found = layer_named([info for info in store.graph if info.capturable], layer)
-    if found is not None:
-        return found.name
-    names = layer_names(store)
-    close = difflib.get_close_matches(layer, names, n=2, cutoff=0.5)
-    guess = f"Did you mean {' or '.join(close)}? " if close else ""
-    raise AnalysisError(f"The run has no layer {layer!r}.", f"{guess}It has: {', '.join(names)}.")
-
-
-def layer_names(store: Store) -> list[str]:
-    """Return what a request may name as a layer."""
-    return [*(stored.name for stored in store.layers), *store.edges]
 
 
 def without_model(cls: type[Analysis], name: str, lacking: Sequence[str]) -> AnalysisError:
@@ -202,32 +173,6 @@ def _check_seed(seed: int | None) -> None:
         _index(seed)
     except (TypeError, ValueError, OverflowError) as error:
         raise AnalysisError(f"seed cannot be {seed!r}.", "It is a whole number, or None.") from error
-
-
-def _check_index(value: int | None, count: int, word: str) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or int(value) != value or not 0 <= value < count:
-        raise AnalysisError(f"There is no {word} {value}.", f"They go from 0 to {count - 1}.")
-
-
-def _check_channel(store: Store, layer: str | None, channel: int | None, needed: bool, name: str) -> None:
-    if channel is None and needed:
-        raise AnalysisError(f"{name} looks at one channel.", "Give it: channel=0.")
-    if channel is None:
-        return
-    if layer is None:
-        raise AnalysisError("A channel belongs to a layer.", "Give the layer too.")
-    shape = layer_shape(store, layer)
-    _check_index(channel, shape[0], f"channel of {layer}")
-
-
-def layer_shape(store: Store, layer: str) -> tuple[int, ...]:
-    """Return the shape of one sample's output of a layer: (channel, y, x) or (unit,)."""
-    if layer in (INPUT, LOGITS):
-        return tuple(int(n) for n in store.activation(layer).shape[1:])
-    info = layer_named(store.graph, layer)
-    return info.shape if info is not None else ()
 
 
 def to_dict(request: Request) -> dict[str, Any]:
