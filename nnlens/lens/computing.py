@@ -6,8 +6,9 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,8 @@ class StepContext(Context):
         The part of the whole work that lies before this step, and that is this step.
     last : bool
         Whether this is the analysis that was asked for.
+    scratch : callable
+        Returns the folder for large arrays.
     """
 
     def __init__(
@@ -55,12 +58,17 @@ class StepContext(Context):
         start: float = 0,
         share: float = 1,
         last: bool = True,
+        scratch: Callable[[], Path | None] = lambda: None,
     ) -> None:
         super().__init__(plan.request, model if plan.cls.needs_model else None)
         self._plan = plan
         self._report = report
         self._start, self._share, self._last = start, share, last
+        self._folder = scratch
         self.stop_seen = False
+
+    def _scratch(self) -> Path | None:
+        return self._folder()
 
     def progress(self, done: float, total: float, message: str = "") -> None:
         """Tell how far this step is; the whole where it is not the only one."""
@@ -102,7 +110,7 @@ def compute(plan: Plan, data: xr.Dataset, context: StepContext) -> xr.Dataset:
     Returns
     -------
     Dataset
-        In memory, with the attributes that tell what it is made of.
+        In memory or in files of `Context.empty`, with the attributes that tell what it is made of.
 
     Raises
     ------
@@ -174,7 +182,8 @@ def stopped(result: xr.Dataset) -> xr.Dataset:
     """Give a result that was ended early a key of its own: it must never be taken for the finished one."""
     content = hashlib.sha256()
     for name in sorted(map(str, result.data_vars)):
-        content.update(np.ascontiguousarray(result[name].values).tobytes())
+        for row in np.atleast_1d(result[name].values):  # a large result is not copied as a whole
+            content.update(np.ascontiguousarray(row).tobytes())
     key = digest({"stopped": result.attrs["key"], "content": content.hexdigest()})
     return result.assign_attrs(key=key, stopped=True)
 

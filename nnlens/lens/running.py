@@ -15,6 +15,7 @@ from nnlens.lens.plan import Plan, Source, model_words
 from nnlens.lens.recent import Recent
 from nnlens.models.base import Model
 from nnlens.samples.base import Samples
+from nnlens.schema import LARGE_BYTES
 from nnlens.store import Store
 
 recent = Recent()
@@ -84,7 +85,15 @@ class Runner:
         steps = [step for step in self.missing(plan) if step is not plan] + [plan]
         shares = self._shares(steps)
         for place, step in enumerate(steps):
-            context = StepContext(step, self.model, report, sum(shares[:place]), shares[place], step is plan)
+            context = StepContext(
+                step,
+                self.model,
+                report,
+                sum(shares[:place]),
+                shares[place],
+                step is plan,
+                self.store.results.scratch,
+            )
             results[step.key] = self._step(step, results, context)
         return results[plan.key]
 
@@ -125,7 +134,10 @@ class Runner:
         with self._model_lock if plan.needs_model else nullcontext():
             result = compute(plan, self._assembler.assemble(plan, results), context)
         self.keep(plan, result)
-        return result
+        if result.nbytes <= LARGE_BYTES or not is_kept(plan):
+            return result
+        # a large one is read from where it is kept, so that the file that it was made in can go
+        return self.store.results.get(plan.request.analysis, str(result.attrs["key"])) or result
 
     def _used(self, source: Source) -> xr.Dataset:
         if source.plan is not None:
@@ -166,5 +178,5 @@ def is_kept(plan: Plan) -> bool:
 
     Hovering makes thousands of results about one sample, each in milliseconds: they are not worth a folder each.
     """
-    samples = plan.request.samples
+    samples = plan.request.sample
     return plan.cls.scope != "sample" or samples is None or len(samples) > 1

@@ -13,6 +13,7 @@ import nnlens
 from nnlens.errors import AnalysisError, JobError
 from nnlens.jobs import JobManager, attending
 from nnlens.lens.running import recent
+from nnlens.lens.submitting import is_quick
 from nnlens.registry import Registry
 from nnlens.testing import tiny_model, wait_until
 
@@ -163,7 +164,7 @@ def test_a_wrong_request_is_refused_before_anything_starts(lens, manager):
 
 def test_what_needs_the_model_is_refused_without_one(lens):
     with pytest.raises(AnalysisError, match=r"(?i)process needs the model"):
-        lens.submit("process", samples=[0])
+        lens.submit("process", sample=[0])
 
 
 def test_a_live_model_cannot_be_submitted(tiny_store, registry, manager):
@@ -173,8 +174,8 @@ def test_a_live_model_cannot_be_submitted(tiny_store, registry, manager):
         with pytest.raises(
             JobError, match=r"live object that no other process can open. Use run\(\) instead"
         ):
-            lens.submit(name, samples=samples)
-        assert "attribution" in lens.run(name, samples=samples)
+            lens.submit(name, sample=samples)
+        assert "attribution" in lens.run(name, sample=samples)
     assert "projection" in lens.submit("gated").result(60)  # what needs no model can
 
 
@@ -195,22 +196,35 @@ def test_a_class_of_a_function_cannot_be_submitted(tiny_store, registry, manager
 
 
 def test_single_samples_are_answered_by_one_worker_that_keeps_the_model(torch_lens):
-    results = [torch_lens.submit("process", samples=[sample]).result(120) for sample in range(4)]
+    results = [torch_lens.submit("process", sample=[sample]).result(120) for sample in range(4)]
     assert len({result.attrs["pid"] for result in results}) == 1
-    expected = torch_lens.run("process", samples=[9])["attribution"].values
+    expected = torch_lens.run("process", sample=[9])["attribution"].values
     np.testing.assert_allclose(
-        torch_lens.submit("process", samples=[9]).result(60)["attribution"].values, expected, rtol=1e-5
+        torch_lens.submit("process", sample=[9]).result(60)["attribution"].values, expected, rtol=1e-5
     )
-    assert torch_lens.submit("process", samples=[2]).state == "done"  # remembered in this process
+    assert torch_lens.submit("process", sample=[2]).state == "done"  # remembered in this process
     assert torch_lens.results() == []
 
 
+def test_many_samples_do_not_keep_those_waiting_who_ask_about_one(torch_lens):
+    one, few, all_of_them = (
+        torch_lens.submit("process", sample=sample).result(120) for sample in (0, [1, 2, 3], None)
+    )
+    assert one.attrs["pid"] == few.attrs["pid"] != all_of_them.attrs["pid"]
+    assert [each.sizes["sample"] for each in (one, few, all_of_them)] == [1, 3, torch_lens.store.committed]
+    kept = {few.attrs["key"], all_of_them.attrs["key"]}
+    assert {info.key for info in torch_lens.results()} == kept
+    plan = torch_lens.plan("process", sample=0)
+    assert is_quick(plan, None)
+    assert not is_quick(plan, 60.0)  # such as occlusion of one sample by a large network
+
+
 def test_a_warm_answer_about_one_sample_comes_at_once(torch_lens):
-    torch_lens.submit("process", samples=[0]).result(120)
+    torch_lens.submit("process", sample=[0]).result(120)
     seconds = []
     for sample in range(1, 12):
         started = time.perf_counter()
-        torch_lens.submit("process", samples=[sample]).result(60)
+        torch_lens.submit("process", sample=[sample]).result(60)
         seconds.append(time.perf_counter() - started)
     assert sorted(seconds)[5] < 0.2  # measured .01 s on an idle machine
 
