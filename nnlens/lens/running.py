@@ -84,7 +84,10 @@ class Runner:
         steps = [step for step in self.missing(plan) if step is not plan] + [plan]
         shares = self._shares(steps)
         for place, step in enumerate(steps):
-            context = StepContext(step, self.model, report, sum(shares[:place]), shares[place], step is plan)
+            context = StepContext(
+                *(step, self.model, report, sum(shares[:place]), shares[place], step is plan),
+                again=lambda other, its: self._again(other, results, its),
+            )
             results[step.key] = self._step(step, results, context)
         return results[plan.key]
 
@@ -119,13 +122,17 @@ class Runner:
 
     def _step(self, plan: Plan, results: dict[str, xr.Dataset], context: StepContext) -> xr.Dataset:
         self.check(plan)
+        with self._model_lock if plan.needs_model else nullcontext():
+            result = self._again(plan, results, context)
+        self.keep(plan, result)
+        return result
+
+    def _again(self, plan: Plan, results: dict[str, xr.Dataset], context: StepContext) -> xr.Dataset:
+        """Compute one plan on the results that it stands on, which are read where they are not in `results`."""
         for source in plan.sources.values():
             if source.key and source.key not in results:
                 results[source.key] = self._used(source)
-        with self._model_lock if plan.needs_model else nullcontext():
-            result = compute(plan, self._assembler.assemble(plan, results), context)
-        self.keep(plan, result)
-        return result
+        return compute(plan, self._assembler.assemble(plan, results), context)
 
     def _used(self, source: Source) -> xr.Dataset:
         if source.plan is not None:
