@@ -91,7 +91,8 @@ class Assembler:
     def _array(self, plan: Plan, name: str, results: Mapping[str, xr.Dataset]) -> xr.DataArray:
         source, layer = plan.sources[name], plan.request.layer
         if source.kind == "result" and source.key is not None:
-            return results[source.key][name]
+            made = results[source.key]
+            return made[name].assign_attrs(title=made.attrs.get("title", ""))
         if source.kind == "model input":
             return self._prepared()
         if name == "image" and plan.needs_model and self.inputs.thumbnails:

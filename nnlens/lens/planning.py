@@ -221,7 +221,11 @@ class Planner:
         for name in names:
             try:
                 plan = self._plan_first(name, request, need, above)
-                return Source("result", plan.key, plan)
+                if variable in plan.cls.provides:
+                    return Source("result", plan.key, plan)
+                problems.append(
+                    AnalysisError(f"{plan.info.name} provides no {variable}.", "Name another analysis.")
+                )
             except AnalysisError as error:
                 problems.append(error)
         if problems:
