@@ -32,7 +32,6 @@ RESERVED = frozenset(
         "name",
         "progress",
         "sample",
-        "samples",
         "seed",
         "target",
         "using",
@@ -55,10 +54,14 @@ class Request:
         Every parameter of the analysis, defaults filled in.
     layer : str or None
         The framework's own name of the layer, or ``"@input"``.
-    samples : tuple of int or None
-        Ids; None means all committed samples.
-    channel, target : int or None
-        The channel or the output that is explained; target None is the predicted class.
+    sample : tuple of int or None
+        Ids, sorted; None means all committed samples.
+    channel : int or None
+        The channel that is looked at.
+    target : int or str or None
+        The output that is explained: None is the predicted class, a number that class, ``"label"`` each sample's own
+        label (`compute` then also gets the variable ``label``, -1 where a sample has none), ``"LAYER:INDEX"`` a unit of
+        a flat layer or a channel of a spatial one.
     seed : int or None
         Seed of ``context.rng``; None allows what is not reproducible, such as several threads.
     using : tuple of str
@@ -68,9 +71,9 @@ class Request:
     analysis: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     layer: str | None = None
-    samples: tuple[int, ...] | None = None
+    sample: tuple[int, ...] | None = None
     channel: int | None = None
-    target: int | None = None
+    target: int | str | None = None
     seed: int | None = 0
     using: tuple[str, ...] = ()
 

@@ -29,18 +29,19 @@ def run(
         str | None,
         typer.Option(metavar="NAME", help="Layer by the framework's own name, or @input for the pixels."),
     ] = None,
-    samples: Annotated[
+    sample: Annotated[
         str | None, typer.Option(metavar="IDS", help="Only these: 3,17 or 0-99 or @file with one id a line.")
     ] = None,
     channel: Annotated[
         int | None, typer.Option(metavar="INDEX", min=0, help="The channel that is explained.")
     ] = None,
     target: Annotated[
-        int | None,
+        str,
         typer.Option(
-            metavar="INDEX", min=0, help="The class that is explained; the predicted one if not given."
+            metavar="TARGET",
+            help="What is explained: predicted, label, the number of a class, or LAYER:INDEX for a unit or channel.",
         ),
-    ] = None,
+    ] = "predicted",
     seed: Annotated[
         str,
         typer.Option(
@@ -86,9 +87,9 @@ def run(
         result = lens.run(
             analysis,
             layer=layer,
-            samples=values.ids(samples) if samples else None,
+            sample=values.ids(sample) if sample else None,
             channel=channel,
-            target=target,
+            target=values.target(target),
             seed=None if seed.lower() == "none" else values.whole_number(seed),
             using=[_result_key(lens, each) for each in using or ()],
             progress=report,

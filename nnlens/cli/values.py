@@ -75,6 +75,13 @@ def ids(text: str) -> list[int]:
     return found
 
 
+def target(text: str) -> int | str | None:
+    """Read what is explained: ``predicted``, the number of a class, or words that the Lens understands."""
+    if text == "predicted":
+        return None
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
+
+
 def whole_number(text: str) -> int:
     """Read a whole number."""
     value = number(text)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from nnlens.errors import AnalysisError
 from nnlens.lens.inputs import Inputs
+from nnlens.lens.layers import layer_shape
 from nnlens.lens.plan import Plan
-from nnlens.lens.requesting import layer_shape
 from nnlens.models.base import Model
 from nnlens.samples.base import Samples
 from nnlens.schema import INPUT, LOGITS
@@ -82,7 +82,7 @@ class Assembler:
         return merged.assign_coords(sample=ids)
 
     def _ids(self, plan: Plan, arrays: Sequence[xr.DataArray]) -> NDArray[np.int64]:
-        asked = self.store.ids if plan.request.samples is None else np.asarray(plan.request.samples, np.int64)
+        asked = self.store.ids if plan.request.sample is None else np.asarray(plan.request.sample, np.int64)
         ids = reduce(_both, [array["sample"].values for array in arrays], asked)
         if not ids.size:
             raise AnalysisError(f"No sample has all that {plan.info.name} requires.", "Choose other samples.")
@@ -165,7 +165,7 @@ class Assembler:
     def sizes(self, plan: Plan) -> dict[str, int]:
         """Tell the lengths of the dimensions of what a plan requires, as far as they are known beforehand."""
         request = plan.request
-        sizes = {"sample": self.store.committed if request.samples is None else len(request.samples)}
+        sizes = {"sample": self.store.committed if request.sample is None else len(request.sample)}
         sizes["class_"] = self.store.samples.sizes.get("class_", 0)
         if request.layer is not None:
             shape = layer_shape(self.store, request.layer)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import param
 
-from nnlens.analysis import Analysis
+from nnlens.analysis import Analysis, Request
 from nnlens.errors import AnalysisError
 from nnlens.registry.vetting import parameters_of
 
+_REQUESTED = [each.name for each in fields(Request) if each.name not in ("analysis", "parameters")]
+"""What comes with a request: as good a guess for a misspelled word as a parameter."""
 _WORDS = {
     "true": True,
     "yes": True,
@@ -191,7 +194,7 @@ _READERS: Mapping[type[Any], Callable[[Any, Any], Any]] = {
 
 
 def _unknown(name: str, names: Sequence[str], who: str) -> AnalysisError:
-    close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+    close = difflib.get_close_matches(name, [*names, *_REQUESTED], n=2, cutoff=0.5)
     guess = f"Did you mean {' or '.join(close)}? " if close else ""
     there = f"It has: {', '.join(names)}." if names else "It has none."
     return AnalysisError(f"{who} has no parameter {name!r}.", guess + there)

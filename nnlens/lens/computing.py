@@ -97,7 +97,7 @@ class StepContext(Context):
                 f"{self._plan.info.title} computes {variable} again, and was given only the finished result.",
                 "Name the analysis that makes it instead: method=…, or using= with its name.",
             )
-        chosen: dict[str, Any] = {} if sample is None else {"samples": tuple(int(each) for each in sample)}
+        chosen: dict[str, Any] = {} if sample is None else {"sample": tuple(int(each) for each in sample)}
         chosen |= {} if target is None else {"target": target}
         plan = replace(source.plan, request=replace(source.plan.request, **chosen))
         return self._again(plan, Repeated(plan, model or self._model, self._report))

@@ -44,7 +44,7 @@ def result_key(store: Store, request: Request, code_version: str, used: Mapping[
             "layer": request.layer,
             "channel": request.channel,
             "target": request.target,
-            "samples": None if request.samples is None else ids_digest(request.samples),
+            "sample": None if request.sample is None else ids_digest(request.sample),
             "seed": request.seed,
             "using": dict(used),
         }

@@ -32,8 +32,8 @@ _CHOICES = frozenset(Choices.__dataclass_fields__)
 class Lens:
     """Looks at one run.
 
-    Every method that takes an analysis takes the same arguments: its name, then by keyword `layer`, `samples` (ids),
-    `channel`, `target`, `seed`, `using`, and the analysis' own parameters.
+    Every method that takes an analysis takes the same arguments: its name, then by keyword `layer`, `sample` (an id or
+    several; all samples when left out), `channel`, `target`, `seed`, `using`, and the analysis' own parameters.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class Lens:
         progress : callable, optional
             Gets (done, total, message).
         **arguments
-            `layer`, `samples`, `channel`, `target`, `seed`, `using`, and the analysis' parameters.
+            `layer`, `sample`, `channel`, `target`, `seed`, `using`, and the analysis' parameters.
 
         Returns
         -------

@@ -17,8 +17,10 @@ from nnlens.errors import AnalysisError
 from nnlens.lens.casting import complete
 from nnlens.lens.choosing import LayerChoice
 from nnlens.lens.keys import result_key
+from nnlens.lens.layers import layer_names, layer_shape
 from nnlens.lens.plan import Kind, Plan, Source, model_words
-from nnlens.lens.requesting import IMAGES, find_analysis, is_key, layer_names, layer_shape, without_model
+from nnlens.lens.requesting import IMAGES, find_analysis, is_key, without_model
+from nnlens.lens.targets import LABEL
 from nnlens.registry import Registry
 from nnlens.schema import INPUT, LOGITS, Dims
 
@@ -145,7 +147,9 @@ class Planner:
                 shared = set(source.plan.cls.provides) & set(cls.requires) - set(needs)
                 shared -= self._columns | LAYER_VARIABLES
                 sources.update({other: source for other in shared if other not in sources})
-        return {name: sources[name] for name in cls.requires}
+        if request.target == LABEL:  # whoever explains it needs to know it
+            sources.setdefault(LABEL, Source("column"))
+        return {name: sources[name] for name in dict.fromkeys([*cls.requires, LABEL]) if name in sources}
 
     def _check_columns(self, cls: type[Analysis], request: Request, have: set[str]) -> None:
         """Refuse what needs columns that only a network or images fill, naming all of them at once."""
@@ -249,8 +253,8 @@ class Planner:
         # what explains single samples explains the same output
         target = request.target if cls.scope == "sample" else None
         whole = cls.scope == "dataset" and self.registry.load_analysis(request.analysis).scope != "dataset"
-        samples = None if whole else request.samples
-        return self.plan(Request(identity, parameters, layer, samples, target=target), above)
+        sample = None if whole else request.sample
+        return self.plan(Request(identity, parameters, layer, sample, target=target), above)
 
     def _check_form(self, request: Request, layer: str, variable: str, dims: Dims, spatial: bool) -> None:
         if (len(dims) == 4) != spatial:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from nnlens.analysis import Analysis, Request
 from nnlens.errors import AnalysisError, PluginError
 from nnlens.lens.casting import complete
-from nnlens.models.base import layer_named
+from nnlens.lens.layers import check_channel, check_layer
+from nnlens.lens.targets import check_target
 from nnlens.registry import Registry
-from nnlens.schema import INPUT, LOGITS
 
 if TYPE_CHECKING:
     from nnlens.store import Store
@@ -25,15 +24,18 @@ IMAGES = "images"
 Using = str | xr.Dataset | Sequence[str | xr.Dataset]
 """Results to compute from: Datasets that a Lens returned, their keys, or names of analyses to run first."""
 
+Ids = int | Sequence[int] | NDArray[np.int64] | None
+"""The samples that a request is about, by id; None is all of them."""
+
 
 @dataclass(frozen=True)
 class Choices:
     """What comes with a request beside the analysis' own parameters; see `nnlens.analysis.Request`."""
 
     layer: str | None = None
-    samples: Sequence[int] | NDArray[np.int64] | None = None
+    sample: Ids = None
     channel: int | None = None
-    target: int | None = None
+    target: int | str | None = None
     seed: int | None = 0
     using: Using = ()
 
@@ -74,48 +76,20 @@ def make_request(
     if cls.needs_model and not store.has_model:
         raise without_model(cls, name, ["the network"])
     _check_seed(choices.seed)
-    samples = check_samples(store, choices.samples)
-    if cls.scope == "sample" and samples is None:
-        raise AnalysisError(f"{name} explains chosen samples.", "Give their ids: samples=[0].")
+    sample = check_sample(store, choices.sample)
+    if cls.scope == "sample" and sample is None:
+        raise AnalysisError(f"{name} explains chosen samples.", "Give their ids: sample=[0].")
     layer = check_layer(store, choices.layer)
-    _check_index(choices.target, store.samples.sizes.get("class_", len(store.class_names)), "target")
-    _check_channel(store, layer, choices.channel, cls.scope == "channel", name)
     return Request(
         identity,
         complete(cls, parameters, name),
         layer,
-        samples,
-        _index(choices.channel),
-        _index(choices.target),
+        sample,
+        check_channel(store, layer, choices.channel, cls.scope == "channel", name),
+        check_target(store, choices.target, sample),
         _index(choices.seed),
         using_keys(registry, choices.using),
     )
-
-
-def check_layer(store: Store, layer: str | None) -> str | None:
-    """Return the layer's own name for a name or an alias.
-
-    Raises
-    ------
-    AnalysisError
-        If the run has no such layer; the message names those it has.
-    """
-    if layer is None or layer in store.edges:
-        return layer
-    if not isinstance(layer, str):
-        raise AnalysisError(f"layer cannot be {layer!r}.", "Give a layer's name.")
-    found = layer_named([info for info in store.graph if info.capturable], layer)
-    if found is not None:
-        return found.name
-    names = layer_names(store)
-    close = difflib.get_close_matches(layer, names, n=2, cutoff=0.5)
-    guess = f"Did you mean {' or '.join(close)}? " if close else ""
-    raise AnalysisError(f"The run has no layer {layer!r}.", f"{guess}It has: {', '.join(names)}.")
-
-
-def layer_names(store: Store) -> list[str]:
-    """Return what a request may name as a layer."""
-    return [*(stored.name for stored in store.layers), *store.edges]
 
 
 def without_model(cls: type[Analysis], name: str, lacking: Sequence[str]) -> AnalysisError:
@@ -132,7 +106,7 @@ def without_model(cls: type[Analysis], name: str, lacking: Sequence[str]) -> Ana
     )
 
 
-def check_samples(store: Store, samples: Sequence[int] | NDArray[np.int64] | None) -> tuple[int, ...] | None:
+def check_sample(store: Store, sample: Ids) -> tuple[int, ...] | None:
     """Return sorted unique ids; None where they are all there are, so that both ways to say it give one key.
 
     Raises
@@ -140,21 +114,27 @@ def check_samples(store: Store, samples: Sequence[int] | NDArray[np.int64] | Non
     AnalysisError
         If there are none, or the run does not have one.
     """
-    if samples is None:
+    if sample is None:
         return None
-    try:
-        ids = np.unique(np.asarray(samples, dtype=np.int64))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise AnalysisError(
-            "samples must be ids, which are whole numbers.", "Such as samples=[0, 7]."
-        ) from error
+    ids = _ids(sample)
     if not ids.size:
-        raise AnalysisError("No samples were given.", "Leave samples out to take all of them.")
+        raise AnalysisError("No samples were given.", "Leave sample out to take all of them.")
     missing = ids[~np.isin(ids, store.ids)]
     if missing.size:
         words = ", ".join(str(each) for each in missing[:5])
         raise AnalysisError(f"The run has no sample {words}.", f"It has {store.committed:,} samples.")
     return None if ids.size == store.committed else tuple(ids.tolist())
+
+
+def _ids(sample: object) -> NDArray[np.int64]:
+    """Read ids; a mask is none, though Python takes True for 1."""
+    try:
+        given = np.asarray(sample)
+    except ValueError:  # lists of different lengths
+        given = np.asarray(None)
+    if given.size and given.dtype.kind not in "iu":
+        raise AnalysisError("sample must be ids, which are whole numbers.", "Such as sample=[0, 7].")
+    return np.unique(given.astype(np.int64))
 
 
 def using_keys(registry: Registry, using: Using) -> tuple[str, ...]:
@@ -195,39 +175,13 @@ def _check_seed(seed: int | None) -> None:
         raise AnalysisError(f"seed cannot be {seed!r}.", "It is a whole number, or None.") from error
 
 
-def _check_index(value: int | None, count: int, word: str) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or int(value) != value or not 0 <= value < count:
-        raise AnalysisError(f"There is no {word} {value}.", f"They go from 0 to {count - 1}.")
-
-
-def _check_channel(store: Store, layer: str | None, channel: int | None, needed: bool, name: str) -> None:
-    if channel is None and needed:
-        raise AnalysisError(f"{name} looks at one channel.", "Give it: channel=0.")
-    if channel is None:
-        return
-    if layer is None:
-        raise AnalysisError("A channel belongs to a layer.", "Give the layer too.")
-    shape = layer_shape(store, layer)
-    _check_index(channel, shape[0], f"channel of {layer}")
-
-
-def layer_shape(store: Store, layer: str) -> tuple[int, ...]:
-    """Return the shape of one sample's output of a layer: (channel, y, x) or (unit,)."""
-    if layer in (INPUT, LOGITS):
-        return tuple(int(n) for n in store.activation(layer).shape[1:])
-    info = layer_named(store.graph, layer)
-    return info.shape if info is not None else ()
-
-
 def to_dict(request: Request) -> dict[str, Any]:
     """Return a request as plain data for JSON."""
     return {
         "analysis": request.analysis,
         "parameters": dict(request.parameters),
         "layer": request.layer,
-        "samples": None if request.samples is None else list(request.samples),
+        "sample": None if request.sample is None else list(request.sample),
         "channel": request.channel,
         "target": request.target,
         "seed": request.seed,
@@ -238,6 +192,6 @@ def to_dict(request: Request) -> dict[str, Any]:
 def from_dict(store: Store, registry: Registry, data: Mapping[str, Any]) -> Request:
     """Rebuild a request from `to_dict`, checked again where it arrives."""
     choices = Choices(
-        **{name: data[name] for name in ("layer", "samples", "channel", "target", "seed", "using")}
+        **{name: data[name] for name in ("layer", "sample", "channel", "target", "seed", "using")}
     )
     return make_request(store, registry, data["analysis"], choices, data["parameters"])

@@ -173,5 +173,5 @@ def is_kept(plan: Plan) -> bool:
 
     Hovering makes thousands of results about one sample, each in milliseconds: they are not worth a folder each.
     """
-    samples = plan.request.samples
+    samples = plan.request.sample
     return plan.cls.scope != "sample" or samples is None or len(samples) > 1

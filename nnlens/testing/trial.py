@@ -119,7 +119,7 @@ class Trial:
         for layer in layers:
             for chosen in samples:
                 try:
-                    yield lens.plan(NAME, layer=layer, samples=chosen, **wanted, **self._parameters)
+                    yield lens.plan(NAME, layer=layer, sample=chosen, **wanted, **self._parameters)
                 except AnalysisError as error:
                     yield error
 
@@ -174,7 +174,7 @@ def _extra(plan: Plan, result: xr.Dataset) -> Iterator[str]:
 def _ids(plan: Plan, lens: Lens, result: xr.Dataset) -> Iterator[str]:
     if "sample" not in result.coords:
         return
-    asked = lens.store.ids if plan.request.samples is None else np.asarray(plan.request.samples)
+    asked = lens.store.ids if plan.request.sample is None else np.asarray(plan.request.sample)
     ids = result["sample"].values
     if not np.isin(ids, asked).all():
         yield "it returns samples that were not asked for."

@@ -37,8 +37,11 @@ def test_every_way_to_say_a_parameter_gives_the_same_result(nnlens, run_folder, 
         (["pca", "--layer", "fc1", "--componentss", "3"], 1, "components"),
         (["pca", "--layer", "fc1", "--components", "x"], 1, "1 to 100"),
         (["pca", "--layer", "fc1", "--components", "1e9"], 1, "1 to 100"),
-        (["pca", "--layer", "fc1", "--samples", "999"], 1, "999"),
-        (["pca", "--layer", "fc1", "--samples", "x"], 2, "sample id"),
+        (["pca", "--layer", "fc1", "--sample", "999"], 1, "999"),
+        (["pca", "--layer", "fc1", "--sample", "x"], 2, "sample id"),
+        (["loss", "--target", "99"], 1, "0 to 2"),
+        (["loss", "--target", "-1"], 1, "0 to 2"),
+        (["loss", "--target", "fc1"], 1, "LAYER:INDEX"),
         (["pca", "--layer", "fc1", "--param", "components"], 2, "name=value"),
         (["pca", "--layer", "fc1", "stray"], 2, "stray"),
         (["--components", "3"], 2, "after its name"),
@@ -83,10 +86,10 @@ def test_a_result_is_computed_from_another_by_the_short_key_that_was_shown(nnlen
 
 def test_a_table_has_a_row_for_each_sample(nnlens, run_folder, tmp_path):
     out = tmp_path / "pca.csv"
-    answer = nnlens("run", run_folder, "pca", "--layer", "fc1", "--samples", "5-9,30", "--out", out)
+    answer = nnlens("run", run_folder, "pca", "--layer", "fc1", "--sample", "5-9,30", "--out", out)
     assert answer.status == 0, answer.error
     rows = list(csv.DictReader(out.read_text().splitlines()))
-    expected = Lens(run_folder).run("pca", layer="fc1", samples=[5, 6, 7, 8, 9, 30])
+    expected = Lens(run_folder).run("pca", layer="fc1", sample=[5, 6, 7, 8, 9, 30])
     assert [int(row["sample"]) for row in rows] == [5, 6, 7, 8, 9, 30]
     table = [[float(row["projection_0"]), float(row["projection_1"])] for row in rows]
     np.testing.assert_allclose(table, expected["projection"], rtol=1e-6)
@@ -142,18 +145,18 @@ def digits_run(tmp_path_factory):
 
 def test_what_needs_the_model_takes_the_one_that_comes_along(nnlens, digits_run):
     sample = int(open_store(digits_run).ids[3])
-    answer = nnlens("run", digits_run, "saliency", "--samples", sample, "--json")
+    answer = nnlens("run", digits_run, "saliency", "--sample", sample, "--json")
     assert answer.status == 0, answer.error
-    expected = Lens(digits_run, load_model("zoo:digits")).run("saliency", samples=[sample])
+    expected = Lens(digits_run, load_model("zoo:digits")).run("saliency", sample=[sample])
     assert answer.json()["attributes"]["key"] == expected.attrs["key"]
 
 
 def test_a_model_may_be_given_and_must_be_the_runs(nnlens, digits_run, run_folder):
     sample = int(open_store(digits_run).ids[3])
-    assert nnlens("run", digits_run, "saliency", "--samples", sample, "--model", "zoo:digits").status == 0
-    refused = nnlens("run", digits_run, "saliency", "--samples", sample, "--model", "zoo:fashion-mnist")
+    assert nnlens("run", digits_run, "saliency", "--sample", sample, "--model", "zoo:digits").status == 0
+    refused = nnlens("run", digits_run, "saliency", "--sample", sample, "--model", "zoo:fashion-mnist")
     assert refused.status == 1
     assert len(refused.error.splitlines()) == 1
-    missing = nnlens("run", run_folder, "saliency", "--samples", "3")
+    missing = nnlens("run", run_folder, "saliency", "--sample", "3")
     assert missing.status == 1
     assert "--model" in missing.error

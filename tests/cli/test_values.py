@@ -112,3 +112,11 @@ def test_a_whole_number_may_be_written_as_any_number():
 def test_an_option_without_a_name_is_refused(texts):
     with pytest.raises(typer.BadParameter, match="name is missing"):
         values.names(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("predicted", None), ("7", 7), ("-1", -1), ("label", "label"), ("features.0:3", "features.0:3")],
+)
+def test_a_target_is_none_a_class_or_words(text, expected):
+    assert values.target(text) == expected

@@ -111,7 +111,7 @@ def run(path: Path) -> None:
     from nnlens import Lens
     from nnlens.cli import main
 
-    for words in (["info"], ["verify"], ["run", "loss"], ["run", "saliency", "--samples", "1"]):
+    for words in (["info"], ["verify"], ["run", "loss"], ["run", "saliency", "--sample", "1"]):
         main([words[0], str(path.name), *words[1:]])
     lens = Lens(path.name)
     try:

@@ -163,7 +163,7 @@ def test_a_wrong_request_is_refused_before_anything_starts(lens, manager):
 
 def test_what_needs_the_model_is_refused_without_one(lens):
     with pytest.raises(AnalysisError, match=r"(?i)process needs the model"):
-        lens.submit("process", samples=[0])
+        lens.submit("process", sample=[0])
 
 
 def test_a_live_model_cannot_be_submitted(tiny_store, registry, manager):
@@ -173,8 +173,8 @@ def test_a_live_model_cannot_be_submitted(tiny_store, registry, manager):
         with pytest.raises(
             JobError, match=r"live object that no other process can open. Use run\(\) instead"
         ):
-            lens.submit(name, samples=samples)
-        assert "attribution" in lens.run(name, samples=samples)
+            lens.submit(name, sample=samples)
+        assert "attribution" in lens.run(name, sample=samples)
     assert "projection" in lens.submit("gated").result(60)  # what needs no model can
 
 
@@ -195,22 +195,22 @@ def test_a_class_of_a_function_cannot_be_submitted(tiny_store, registry, manager
 
 
 def test_single_samples_are_answered_by_one_worker_that_keeps_the_model(torch_lens):
-    results = [torch_lens.submit("process", samples=[sample]).result(120) for sample in range(4)]
+    results = [torch_lens.submit("process", sample=[sample]).result(120) for sample in range(4)]
     assert len({result.attrs["pid"] for result in results}) == 1
-    expected = torch_lens.run("process", samples=[9])["attribution"].values
+    expected = torch_lens.run("process", sample=[9])["attribution"].values
     np.testing.assert_allclose(
-        torch_lens.submit("process", samples=[9]).result(60)["attribution"].values, expected, rtol=1e-5
+        torch_lens.submit("process", sample=[9]).result(60)["attribution"].values, expected, rtol=1e-5
     )
-    assert torch_lens.submit("process", samples=[2]).state == "done"  # remembered in this process
+    assert torch_lens.submit("process", sample=[2]).state == "done"  # remembered in this process
     assert torch_lens.results() == []
 
 
 def test_a_warm_answer_about_one_sample_comes_at_once(torch_lens):
-    torch_lens.submit("process", samples=[0]).result(120)
+    torch_lens.submit("process", sample=[0]).result(120)
     seconds = []
     for sample in range(1, 12):
         started = time.perf_counter()
-        torch_lens.submit("process", samples=[sample]).result(60)
+        torch_lens.submit("process", sample=[sample]).result(60)
         seconds.append(time.perf_counter() - started)
     assert sorted(seconds)[5] < 0.2  # measured .01 s on an idle machine
 

@@ -43,11 +43,11 @@ def test_attributions_are_those_of_the_whole_images(model, pictures, run, tmp_pa
     samples = read_folder(pictures, "train", "pictures")
     lens = nnlens.Lens(run, model, samples=samples)
     asked = [0, 3, 4]
-    found = lens.run(analysis, samples=asked, target=7)["attribution"]
+    found = lens.run(analysis, sample=asked, target=7)["attribution"]
     # the same through a run that holds in full what the network saw
     placed = Samples(model.preprocess.place(samples.images(slice(None))), samples.labels)
     whole = capture(model, placed, tmp_path / "whole", keep=[])
-    expected = nnlens.Lens(whole, model).run(analysis, samples=asked, target=7)["attribution"]
+    expected = nnlens.Lens(whole, model).run(analysis, sample=asked, target=7)["attribution"]
     np.testing.assert_array_equal(found.values, expected.values)
     assert found["sample"].values.tolist() == asked
 
@@ -64,12 +64,12 @@ def test_layers_on_demand_are_those_of_the_capture(model, pictures, run, tmp_pat
 def test_another_data_set_is_refused(model, pictures, run):
     other = read_folder(pictures, "train", "pictures").take(5)
     with pytest.raises(AnalysisError, match="not the one that the run was captured from"):
-        nnlens.Lens(run, model, samples=other).run("saliency", samples=[0])
+        nnlens.Lens(run, model, samples=other).run("saliency", sample=[0])
 
 
 def test_without_the_data_set_it_says_what_to_give(model, run):
     with pytest.raises(AnalysisError, match=r"holds thumbnails.*samples=nnlens.load_samples"):
-        nnlens.Lens(run, model).run("saliency", samples=[0])
+        nnlens.Lens(run, model).run("saliency", sample=[0])
 
 
 def test_ids_need_not_be_in_order(model, tmp_path, monkeypatch):

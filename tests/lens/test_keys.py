@@ -19,7 +19,7 @@ def key(lens, *args, **kwargs):
 
 def test_the_key_is_the_hash_that_the_design_says(lens):
     """Built again, slowly, from the words of the design."""
-    found = key(lens, "map", layer="fc1", perplexity=4, samples=[9, 2], seed=3)
+    found = key(lens, "map", layer="fc1", perplexity=4, sample=[9, 2], seed=3)
 
     def hashed(analysis, parameters, samples, seed, using):
         content = {
@@ -28,7 +28,7 @@ def test_the_key_is_the_hash_that_the_design_says(lens):
             "layer": "fc1",
             "parameters": parameters,
             "rows": 60,
-            "samples": hashlib.sha256(np.array(samples, "<i8").tobytes()).hexdigest(),
+            "sample": hashlib.sha256(np.array(samples, "<i8").tobytes()).hexdigest(),
             "seed": seed,
             "store": lens.store.fingerprint,
             "target": None,
@@ -45,8 +45,8 @@ def test_the_key_is_the_hash_that_the_design_says(lens):
 def test_ways_to_say_the_same_give_one_key(lens):
     plain = key(lens, "map", layer="fc1")
     assert key(lens, "local:map", layer="fc1", perplexity=2) == plain
-    assert key(lens, "map", layer="fc1", perplexity=2.0, rounds="3", seed=0, samples=lens.store.ids) == plain
-    assert key(lens, "worth", samples=[1, 2]) == key(lens, "worth", samples=(2, 1, 2))
+    assert key(lens, "map", layer="fc1", perplexity=2.0, rounds="3", seed=0, sample=lens.store.ids) == plain
+    assert key(lens, "worth", sample=[1, 2]) == key(lens, "worth", sample=(2, 1, 2))
 
 
 def test_whatever_changes_the_numbers_changes_the_key(lens):
@@ -57,13 +57,13 @@ def test_whatever_changes_the_numbers_changes_the_key(lens):
         ("map", {"layer": "fc1", "perplexity": 3}),
         ("map", {"layer": "fc1", "seed": 1}),
         ("map", {"layer": "fc1", "seed": None}),
-        ("map", {"layer": "fc1", "samples": [1, 2, 3]}),
-        ("map", {"layer": "fc1", "samples": [1, 2, 4]}),
+        ("map", {"layer": "fc1", "sample": [1, 2, 3]}),
+        ("map", {"layer": "fc1", "sample": [1, 2, 4]}),
         ("neighbors", {"layer": "fc1"}),
         ("strongest", {"layer": "conv", "channel": 0}),
         ("strongest", {"layer": "conv", "channel": 1}),
-        ("gradient", {"samples": [0]}),
-        ("gradient", {"samples": [0], "target": 0}),
+        ("gradient", {"sample": [0]}),
+        ("gradient", {"sample": [0], "target": 0}),
     ]
     keys = [key(lens, name, **arguments) for name, arguments in asked]
     assert len(set(keys)) == len(asked)
@@ -121,8 +121,8 @@ def test_the_name_that_param_gives_an_instance_is_not(lens, registry):
     assert key(lens, "named") == key(lens, "named")
 
 
-@pytest.mark.parametrize("names", [("layer", "samples"), ("seed", "using")])
+@pytest.mark.parametrize("names", [("layer", "sample"), ("seed", "using")])
 def test_a_key_does_not_depend_on_the_order_of_words(lens, names):
-    arguments = {"layer": "fc1", "samples": [1, 2], "seed": 4, "using": (), "perplexity": 3}
+    arguments = {"layer": "fc1", "sample": [1, 2], "seed": 4, "using": (), "perplexity": 3}
     backwards = dict(reversed(arguments.items()))
     assert key(lens, "map", **arguments) == key(lens, "map", **backwards)

@@ -77,31 +77,31 @@ def by_hand(lens, model, target):
 
 @pytest.mark.parametrize("target", [None, 2])
 def test_the_method_that_is_named_runs_again_with_its_parameters_and_the_target(checked, target):
-    result = checked.run("check", samples=[3, 8], target=target)
+    result = checked.run("check", sample=[3, 8], target=target)
     np.testing.assert_allclose(result["before"], by_hand(checked, tiny_model(), target or 0), rtol=1e-5)
     drawn = tiny_model().randomized(["fc2"])
     np.testing.assert_allclose(result["again"], by_hand(checked, drawn, target or 0), rtol=1e-5)
 
 
 def test_the_layer_is_that_of_the_method_that_is_named(checked):
-    assert checked.plan("check", samples=[0]).request.layer is None
-    assert checked.plan("check", samples=[0], using="inlayer").request.layer == "relu1"
-    plan = checked.plan("check", samples=[0], method="inlayer")
+    assert checked.plan("check", sample=[0]).request.layer is None
+    assert checked.plan("check", sample=[0], using="inlayer").request.layer == "relu1"
+    plan = checked.plan("check", sample=[0], method="inlayer")
     assert plan.request.layer == plan.sources["attribution"].plan.request.layer == "relu1"
 
 
 def test_a_finished_result_is_not_enough(checked):
-    given = checked.run("bright", samples=[0])
+    given = checked.run("bright", sample=[0])
     with pytest.raises(AnalysisError, match="only the finished result") as caught:
-        checked.run("check", samples=[0], using=given)
+        checked.run("check", sample=[0], using=given)
     assert "Name the analysis" in caught.value.hint
     with pytest.raises(AnalysisError, match="compute attribution again"):
         Context(Request("test")).recompute("attribution")
 
 
 def test_inputs_are_what_the_network_takes_and_need_it(checked):
-    plan = checked.plan("check", samples=[0, 5])
+    plan = checked.plan("check", sample=[0, 5])
     assert plan.sources["input"].kind == "model input"
     blind = nnlens.Lens(checked.store, registry=checked.registry)
     with pytest.raises(AnalysisError, match="needs the model"):
-        blind.run("check", samples=[0])
+        blind.run("check", sample=[0])

@@ -241,9 +241,9 @@ def test_a_circle_is_refused(lens, registry):
 
 def test_samples_are_chosen_in_what_is_run_first_too(lens, calls):
     chosen = [3, 5, 8, 13, 21, 34, 55, 1, 2, 7]
-    result = lens.run("map", layer="conv", samples=chosen)
+    result = lens.run("map", layer="conv", sample=chosen)
     np.testing.assert_array_equal(result["sample"].values, sorted(chosen))
-    assert set(lens.run("neighbors", layer="conv", samples=chosen)["neighbor"].values.ravel()) <= set(chosen)
+    assert set(lens.run("neighbors", layer="conv", sample=chosen)["neighbor"].values.ravel()) <= set(chosen)
 
 
 def test_a_result_that_leaves_samples_out_narrows_what_is_joined_with_it(lens, registry, calls):
@@ -286,7 +286,7 @@ def test_what_an_analysis_gets_is_lazy_and_only_what_it_asked_for(lens, registry
     data = Assembler(lens.store, None).assemble(lens.plan("maps", layer="conv"), {})
     assert set(data.variables) == {"activation", "sample"}
     assert not data["activation"].variable._in_memory
-    chosen = Assembler(lens.store, None).assemble(lens.plan("maps", layer="conv", samples=[4, 2]), {})
+    chosen = Assembler(lens.store, None).assemble(lens.plan("maps", layer="conv", sample=[4, 2]), {})
     assert not chosen["activation"].variable._in_memory
     np.testing.assert_array_equal(chosen["activation"].values, lens.store.activation("conv").values[[2, 4]])
 

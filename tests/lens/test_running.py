@@ -105,24 +105,24 @@ def test_an_estimate_that_raises_is_no_estimate(lens, registry):
 
 
 def test_one_sample_is_kept_in_memory_and_several_beside_the_run(lens, calls):
-    lens.run("gradient", samples=[3])
-    lens.run("gradient", samples=[3])
+    lens.run("gradient", sample=[3])
+    lens.run("gradient", sample=[3])
     assert calls == [("gradient", {})]
     assert lens.results() == []
-    result = lens.run("gradient", samples=[3, 4])
+    result = lens.run("gradient", sample=[3, 4])
     assert [info.key for info in lens.results()] == [result.attrs["key"]]
 
 
 def test_what_needs_the_model_says_so(blind, lens, tmp_path):
     with pytest.raises(AnalysisError, match=r"(?i)gradient needs the model. Give it: Lens\(run, model=…\)"):
-        blind.run("gradient", samples=[0])
-    assert lens.run("gradient", samples=[0], target=1).attrs["target"] == 1
+        blind.run("gradient", sample=[0])
+    assert lens.run("gradient", sample=[0], target=1).attrs["target"] == 1
 
 
 def test_thumbnails_do_not_go_into_the_network(lens, monkeypatch):
     monkeypatch.setattr(lens.store, "metadata", {**lens.store.metadata, "thumbnails": True})
     with pytest.raises(AnalysisError, match="holds thumbnails"):
-        lens.run("gradient", samples=[0])
+        lens.run("gradient", sample=[0])
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_the_model_is_used_by_one_thread_at_a_time(lens, monkeypatch):
     monkeypatch.setattr(lens.model, "vjp", alone)
     results = []
     threads = [
-        threading.Thread(target=lambda n=n: results.append(lens.run("gradient", samples=[n])))
+        threading.Thread(target=lambda n=n: results.append(lens.run("gradient", sample=[n])))
         for n in range(16)
     ]
     for thread in threads:
@@ -237,7 +237,7 @@ def test_a_live_framework_model_is_opened_with_the_preprocessing_of_the_run(
         store = capture(model, load_samples(tiny_images()), tmp_path / "run")
     lens = nnlens.Lens(store, tiny_torch_model, registry)
     assert lens.model.preprocess == preprocess
-    assert lens.run("gradient", samples=[1])["attribution"].shape == (1, 8, 8)
+    assert lens.run("gradient", sample=[1])["attribution"].shape == (1, 8, 8)
 
 
 def test_exploring_without_the_interface_says_what_to_install(lens, monkeypatch):

@@ -53,7 +53,7 @@ def test_all_are_looked_at():
 )
 def test_an_analysis_works_or_names_what_is_missing(lens, name):
     if name in LACKING:
-        for arguments in ({}, {"samples": [0]}, {"layer": "embedding"}):
+        for arguments in ({}, {"sample": [0]}, {"layer": "embedding"}):
             with pytest.raises(AnalysisError, match=LACKING[name]) as caught:
                 lens.run(name, **arguments)
             assert len(str(caught.value)) < 250
@@ -90,6 +90,6 @@ def test_it_works_in_another_process_too(lens):
         looking = Lens(lens.store, jobs=manager)
         assert looking.submit("pca").result(timeout=120)["projection"].shape == (60, 2)
         with pytest.raises(AnalysisError, match="needs the network"):
-            looking.submit("gradcam", samples=[0])
+            looking.submit("gradcam", sample=[0])
     finally:
         manager.close()

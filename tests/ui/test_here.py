@@ -59,7 +59,7 @@ def test_a_live_network_explains_samples(tiny_lens):
     session = Session(tiny_lens)
     explaining = [info for info in tiny_lens.registry.providers("attribution") if info.scope == "sample"]
     Work(session).submit(
-        explaining[0].id, "x", found.append, {"samples": [3], "layer": "relu1"}, failed=found.append
+        explaining[0].id, "x", found.append, {"sample": [3], "layer": "relu1"}, failed=found.append
     )
     wait_until(lambda: found, 60)
     assert found[0]["attribution"].sizes["sample"] == 1

@@ -91,7 +91,7 @@ class Attributions:
     def _ask(self, slot: int, analysis: str, sample: int) -> None:
         tool = self._tool(analysis)
         request: dict[str, Any] = {
-            "samples": [sample],
+            "sample": [sample],
             "target": None if self.target == PREDICTED else int(self.target),
         }
         if tool.on_layer:

@@ -110,11 +110,11 @@ def endless() -> Case:
     model = nnlens.load_model("weights.pth", "trap_networks.py:NeverEnds")
     lens = nnlens.Lens("run", model=model)
     lens.submit(
-        "saliency", samples=[1]
+        "saliency", sample=[1]
     ).result()  # the process is there, so that its start takes no time any more
 
     def program() -> None:
-        lens.submit("saliency", samples=[3], deadline=1).result()
+        lens.submit("saliency", sample=[3], deadline=1).result()
 
     return Case(program, during=hanging)
 

@@ -185,6 +185,6 @@ def test_it_is_captured_from_the_command_line_and_an_attribution_says_what_is_mi
     store = nnlens.open_store("run")
     model = load_model("net.onnx")
     np.testing.assert_allclose(store.samples["logit"].values, model.predict(model.prepare(images)), atol=1e-5)
-    assert main(["run", "run", "saliency", "--samples", "2", "--model", "net.onnx"]) == 1
+    assert main(["run", "run", "saliency", "--sample", "2", "--model", "net.onnx"]) == 1
     assert "ONNX has no gradients" in capfd.readouterr().err
     assert main(["run", "run", "pca", "--layer", "tanh"]) == 0

@@ -230,13 +230,13 @@ def test_it_is_captured_from_the_command_line_and_explained_by_a_worker(pictures
         CODE, [np.asarray(Image.open(Path(pictures) / path)) for path in store.samples["path"].values]
     )
     np.testing.assert_allclose(store.samples["logit"].values, wanted, atol=1e-4)
-    assert main(["run", "run", "saliency", "--samples", "2", "--model", "net.py", "--json"]) == 0
+    assert main(["run", "run", "saliency", "--sample", "2", "--model", "net.py", "--json"]) == 0
     lens = nnlens.Lens("run", load_model("net.py"))
-    here = lens.run("saliency", samples=[2])
-    there = lens.submit("saliency", samples=[3]).result()
+    here = lens.run("saliency", sample=[2])
+    there = lens.submit("saliency", sample=[3]).result()
     assert set(here) == set(there)
     np.testing.assert_array_equal(
-        there["attribution"].sel(sample=3), lens.run("saliency", samples=[3])["attribution"].sel(sample=3)
+        there["attribution"].sel(sample=3), lens.run("saliency", sample=[3])["attribution"].sel(sample=3)
     )
 
 

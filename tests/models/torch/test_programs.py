@@ -289,14 +289,14 @@ def test_the_command_line_takes_trust_wherever_it_takes_a_model(capfd):
     assert "the code in it was run" in done.stderr
     assert main(["doctor", path, "pictures.npz", "--trust", *given]) in (0, 4)
     assert main(["doctor", path, "pictures.npz", *given]) == 1
-    assert main(["run", "run", "saliency", "--samples", "2", "--model", path, "--trust", "--json"]) == 0
-    assert main(["run", "run", "saliency", "--samples", "3", "--model", path]) == 1
+    assert main(["run", "run", "saliency", "--sample", "2", "--model", path, "--trust", "--json"]) == 0
+    assert main(["run", "run", "saliency", "--sample", "3", "--model", path]) == 1
     model = load_model(path, preprocess=PREPROCESS, trust=True)
     lens = nnlens.Lens("run", model)
-    there = lens.submit("saliency", samples=[5]).result()
+    there = lens.submit("saliency", sample=[5]).result()
     np.testing.assert_allclose(
         there["attribution"].sel(sample=5),
-        lens.run("saliency", samples=[5])["attribution"].sel(sample=5),
+        lens.run("saliency", sample=[5])["attribution"].sel(sample=5),
         atol=1e-6,
     )
 

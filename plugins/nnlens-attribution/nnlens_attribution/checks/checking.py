@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from nnlens.analysis import Analysis, Context, Need
 from nnlens.errors import AnalysisError, JobCancelledError
 from nnlens.models.base import Float, Model
+from nnlens.schema import UNLABELLED
 from nnlens_attribution.masking import pieces
 
 GROUP = 64
 """Samples whose maps are held at once, beside those that are checked."""
 ATTRIBUTION = {"attribution": ("sample", "y", "x")}
-INPUT = {"input": ("sample", "channel", "y", "x"), "label": ("sample",)}
+INPUT = {"input": ("sample", "channel", "y", "x")}
 
 
 class Check(Analysis):
@@ -89,7 +90,8 @@ def groups(data: xr.Dataset, context: Context) -> list[Group]:
     ids, target = data["sample"].to_numpy(), context.request.target
     if target is None or target == "label":
         classes = data["label"].to_numpy() if target else _predicted(data["input"], network(context))
-        parts = [(int(each), np.flatnonzero(classes == each)) for each in np.unique(classes)]
+        known = np.unique(classes[classes != UNLABELLED])
+        parts = [(int(each), np.flatnonzero(classes == each)) for each in known]
     else:
         parts = [(target, np.arange(len(ids)))]
     return [
