@@ -3,15 +3,67 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import param
+import xarray as xr
 from numpy.typing import NDArray
 
-from nnlens.models.base import Float
+from nnlens.analysis import Analysis, Context
+from nnlens.models.base import Float, Model
+from nnlens_attribution.explaining import PROVIDES, model_of
 from nnlens_attribution.gradcam import interpolation
-from nnlens_attribution.masking import Score, pieces
+from nnlens_attribution.masking import Score, copies_at_once, pieces
+from nnlens_attribution.probing import Tick, Work, explain_singly
+
+
+class RISE(Analysis):
+    """Hide random parts of the image and show which pixels were seen when the target was probable.
+
+    Answers "what does the network have to see?", also of a network without gradients; misleads with few masks, whose
+    own pattern shows, and where the probability is near one whatever is hidden: then the map is flat. It is the mean of
+    the target's probability weighted by what each random mask shows, divided by the expectation of a mask; what is
+    hidden becomes the mean of the preprocessing. All samples of a request see the same masks. Of a unit as target it is
+    the activation that is weighted.
+
+    References
+    ----------
+    .. [1] Petsiuk et al., RISE, 2018, arXiv 1806.07421.
+    """
+
+    title = "RISE"
+    scope = "sample"
+    requires = {"image": ("sample", "y", "x", "channel")}
+    provides = PROVIDES
+    needs_model = True
+
+    masks = param.Integer(2000, bounds=(1, 1_000_000), doc="Random masks; the paper has 4,000 to 8,000.")
+    cells = param.Integer(
+        7, bounds=(1, 100), precedence=10, doc="Cells of a mask along each side; at most one a pixel is used."
+    )
+    probability = param.Number(
+        0.5, bounds=(0.01, 1), precedence=10, doc="How probable it is that a cell is seen."
+    )
+
+    def estimate(self, sizes: Mapping[str, int]) -> float:
+        """Estimate the seconds for a small network."""
+        return 0.01 + sizes.get("sample", 1) * self.masks * 0.001
+
+    def compute(self, data: xr.Dataset, context: Context) -> xr.Dataset:
+        """Explain the samples, each with one forward pass a mask; a stop gives the mean so far."""
+        used = model_of(context).preprocess
+        cells = min(self.cells, used.height, used.width)
+        masks = draw_masks(context.rng, self.masks, cells, self.probability, used.height, used.width)
+
+        def probe(model: Model, image: Float, score: Score, tick: Tick) -> Float:
+            return rise(image, masks, score, copies_at_once(model), tick)
+
+        words = (
+            f"{len(masks):,} masks of {cells}×{cells} cells, each seen with probability {self.probability:g}"
+        )
+        return explain_singly(data, context, Work(probe, "probability", len(masks), words))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from nnlens_attribution.rise import draw_masks, rise
+from nnlens_attribution.rise import RISE, draw_masks, rise
 
 torch = pytest.importorskip("torch", reason="torch is an extra")
 
@@ -70,3 +70,24 @@ def test_a_stop_gives_the_mean_so_far():
     assert np.allclose(
         rise(image, masks, score, 10, lambda done: done >= 20), rise(image, few, score, 10, lambda _: False)
     )
+
+
+def test_samples_of_a_request_see_the_same_masks(network, pictures, asking):
+    _, model, _ = network
+    together = RISE(masks=20).compute(pictures, asking(model))
+    for place in (0, 6):
+        alone = RISE(masks=20).compute(pictures.isel(sample=[place]), asking(model))
+        assert np.allclose(alone["attribution"][0], together["attribution"][place], rtol=1e-4, atol=1e-6)
+
+
+def test_the_probability_of_the_target_is_what_weighs(network, pictures, asking):
+    module, model, _ = network
+    context = asking(model, target=2)
+    result = RISE(masks=12, cells=3, probability=0.7).compute(pictures, context)
+    masks = draw_masks(asking(model).rng, 12, 3, 0.7, 16, 18).drawn(slice(0, 12))
+    inputs = model.prepare(pictures["image"].values)
+    for place in range(7):
+        masked = torch.from_numpy(inputs[place] * masks[:, None])
+        chances = module(masked).softmax(1)[:, 2].detach().numpy()
+        naive = sum(chance * mask for chance, mask in zip(chances, masks, strict=True)) / 12 / 0.7
+        assert np.allclose(result["attribution"][place], naive, rtol=1e-3, atol=1e-6)

@@ -14,11 +14,10 @@ from nnlens.errors import JobCancelledError
 from nnlens.models.base import Float, Model
 from nnlens_attribution.checks.checking import Check, groups, method_of, network, over
 from nnlens_attribution.checks.curves import area, curve, ranking, shares
-from nnlens_attribution.masking import FILL_DOC, FILLS, Score, filling
+from nnlens_attribution.masking import FILL_DOC, FILLS, Score, copies_at_once, filling
 from nnlens_attribution.scoring import score_of
 
 CURVES = ("deletion", "insertion", "deletion_random", "insertion_random")
-BATCH = 32
 
 
 class DeletionInsertion(Check):
@@ -88,7 +87,7 @@ class DeletionInsertion(Check):
         ranked = ranking(sample["attribution"].to_numpy(), rng)
         chance = rng.permutation(ranked.size)
         ways = [(image, gone, ranked), (start, image, ranked), (image, gone, chance), (start, image, chance)]
-        return np.stack([curve(*way, counts, score, BATCH) for way in ways])
+        return np.stack([curve(*way, counts, score, copies_at_once(model)) for way in ways])
 
     def _result(
         self, ids: NDArray[np.int64], curves: Float, share: NDArray[np.float64], method: str

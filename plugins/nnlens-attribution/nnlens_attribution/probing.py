@@ -1,0 +1,129 @@
+"""Explain samples one after the other by what a network answers to changed copies of each: no gradients are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from nnlens.analysis import Context
+from nnlens.errors import AnalysisError, JobCancelledError
+from nnlens.models.base import Float, Model
+from nnlens.schema import UNLABELLED
+from nnlens_attribution.explaining import PROVIDES, model_of, probabilities
+from nnlens_attribution.masking import Score
+from nnlens_attribution.scoring import Kind, score_of
+
+Tick = Callable[[int], bool]
+"""Told how many copies are done; whether to be content with these."""
+Probe = Callable[[Model, Float, Score, Tick], Float]
+"""(model, image (channel, y, x), score, tick) → map (y, x)."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done to each sample.
+
+    Attributes
+    ----------
+    probe : callable
+        Makes the map.
+    kind : {"logit", "probability"}
+        What is watched of a class.
+    copies : int
+        Changed copies of each sample.
+    words : str
+        What the caption says of the method.
+    """
+
+    probe: Probe
+    kind: Kind
+    copies: int
+    words: str
+
+
+def explain_singly(data: xr.Dataset, context: Context, work: Work) -> xr.Dataset:
+    """Explain samples one after the other; a stop keeps those that are done, and what there is of the last.
+
+    Parameters
+    ----------
+    data : Dataset
+        With ``image``.
+    context : Context
+    work : Work
+
+    Returns
+    -------
+    Dataset
+        The variables of `PROVIDES`, for the samples whose output is finite; raw values.
+
+    Raises
+    ------
+    AnalysisError
+        If no output is finite.
+    JobCancelledError
+        If nobody wants them any more.
+    """
+    model, samples = model_of(context), data.sizes["sample"]
+    found = {}
+    for place in range(samples):
+        tick = _ticker(context, place * work.copies, samples * work.copies)
+        made = _explained(data.isel(sample=[place]), context.request.target, model, work, tick)
+        if made is not None:
+            found[int(data["sample"][place])] = made
+        if context.stopping and found:
+            break
+    if not found:
+        raise AnalysisError(
+            "The network's output is not finite here, so there is nothing to explain.",
+            "Look at the image and at the preprocessing.",
+        )
+    return _result(found, place + 1 - len(found), work, model)
+
+
+Made = tuple[Float, int, float]
+
+
+def _explained(
+    sample: xr.Dataset, target: int | str | None, model: Model, work: Work, tick: Tick
+) -> Made | None:
+    """Return map, target and probability of one sample; None where the output is not finite."""
+    image = model.prepare(sample["image"].to_numpy())
+    logits = model.predict(image)
+    if target is None or target == "label":
+        target = int(logits[0].argmax() if target is None else sample["label"][0])
+    if not np.isfinite(logits).all() or target == UNLABELLED:
+        return None
+    made = work.probe(model, image[0], score_of(model, target, work.kind), tick)
+    if isinstance(target, str):
+        number, value = int(target.rpartition(":")[2]), score_of(model, target, work.kind)(image)[0]
+    else:
+        number, value = target, probabilities(logits)[0, target]
+    return (made, number, float(value)) if np.isfinite(made).all() else None
+
+
+def _ticker(context: Context, done: int, total: int) -> Tick:
+    def tick(more: int) -> bool:
+        if context.cancelled:
+            raise JobCancelledError("Cancelled while explaining samples.")
+        context.progress(done + more, total, "explaining samples")
+        return context.stopping
+
+    return tick
+
+
+def _result(found: dict[int, Made], left_out: int, work: Work, model: Model) -> xr.Dataset:
+    maps, targets, values = (list(part) for part in zip(*found.values(), strict=True))
+    arrays = np.stack(maps), np.array(targets, np.int64), np.array(values, np.float32)
+    caption = [work.words, f"{left_out:,} left out" if left_out else ""]
+    return xr.Dataset(
+        {name: (dims, array) for (name, dims), array in zip(PROVIDES.items(), arrays, strict=True)},
+        coords={"sample": list(found)},
+        attrs={
+            "caption": " · ".join(part for part in caption if part),
+            "left_out": left_out,
+            "from_logits": bool(model.has_logits),
+        },
+    )
