@@ -7,17 +7,21 @@ the documentation.
 
 from __future__ import annotations
 
+import math
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import param
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from nnlens.errors import AnalysisError
-from nnlens.schema import Dims
+from nnlens.schema import LARGE_BYTES, Dims
 
 if TYPE_CHECKING:
     from nnlens.models.base import Model
@@ -98,6 +102,36 @@ class Context:
         self.request = request
         self.model = model
         self.rng = np.random.default_rng(request.seed)
+
+    def empty(self, shape: Sequence[int], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """Return an array to be filled with a result: a large one in a file of its own, gone with the array.
+
+        A data set's attributions are larger than the memory of a laptop; such a file's pages go to the disk and back.
+
+        Raises
+        ------
+        AnalysisError
+            If there is no room for it on the disk.
+        """
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if size <= LARGE_BYTES:
+            return np.empty(tuple(shape), dtype)
+        try:
+            with tempfile.TemporaryFile(dir=self._scratch()) as file:
+                if hasattr(
+                    os, "posix_fallocate"
+                ):  # a full disk would end the process where a page is written back
+                    os.posix_fallocate(file.fileno(), 0, size)
+                return np.memmap(file, dtype, "w+", shape=tuple(shape))
+        except OSError as error:
+            raise AnalysisError(
+                f"There is no room for a result of {size / 1e9:.1f} GB: {error.strerror or error}.",
+                "Free some space, or choose fewer samples.",
+            ) from error
+
+    def _scratch(self) -> Path | None:
+        """Return the folder for large arrays, None for the system's own."""
+        return None
 
     def progress(self, done: float, total: float, message: str = "") -> None:
         """Tell how far the work is: `done` of `total`, in any unit, with a word on the step."""
@@ -238,8 +272,8 @@ class Analysis(param.Parameterized):
         Dataset
             What `provides` names. What was really used comes back as attributes: ``caption`` (shown under the plot's
             title, such as "perplexity 30 · 60,000 samples · 0 left out") and any plain number or text. A result that
-            leaves samples out carries only the ids it has. A variable's attribute ``short_name`` is what stands where
-            there is room for a word only.
+            leaves samples out carries only the ids it has. What may be large stands in an array of `Context.empty`. A
+            variable's attribute ``short_name`` is what stands where there is room for a word only.
 
         Raises
         ------

@@ -20,6 +20,8 @@ LOGITS = "@logits"
 """The layer of the logits: the input of the final softmax."""
 UNLABELLED = -1
 """The label of a sample without one, and the prediction of a sample whose logits are not finite."""
+LARGE_BYTES = 256 << 20
+"""A result over this stands in a file while it is made, and is read from the run piece by piece."""
 
 DIMENSIONS: Mapping[str, str] = {
     "sample": "one input; its coordinate is the stable int64 id",

@@ -62,11 +62,11 @@ def show_result(result: xr.Dataset) -> None:
 
 def _show_variable(name: str, variable: xr.DataArray) -> None:
     """Show a scalar, a short list or a small matrix with its values, anything else by its shape."""
-    values = variable.values
-    if values.ndim == 0:
-        show(f"{name}: {_word(values.item())}")
-    elif values.ndim <= 2 and values.size and max(values.shape) <= VALUES_SHOWN:
+    if variable.ndim == 0:
+        show(f"{name}: {_word(variable.item())}")
+    elif variable.ndim <= 2 and variable.size and max(variable.shape) <= VALUES_SHOWN:
         show(f"{name} ({', '.join(map(str, variable.dims))}):")
+        values = variable.values
         show_table([[_word(each) for each in row] for row in values.reshape(-1, values.shape[-1]).tolist()])
     else:
         show(f"{name}: {' × '.join(f'{length:,} {dim}' for dim, length in variable.sizes.items())}")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +49,8 @@ class StepContext(Context):
         The part of the whole work that lies before this step, and that is this step.
     last : bool
         Whether this is the analysis that was asked for.
+    scratch : callable
+        Returns the folder for large arrays.
     again : callable, optional
         (plan, context) → the result of a plan, computed whether it exists or not: for `recompute`.
     """
@@ -60,6 +63,7 @@ class StepContext(Context):
         start: float = 0,
         share: float = 1,
         last: bool = True,
+        scratch: Callable[[], Path | None] = lambda: None,
         again: Again | None = None,
     ) -> None:
         super().__init__(plan.request, model if plan.cls.needs_model else None)
@@ -67,7 +71,11 @@ class StepContext(Context):
         self._plan = plan
         self._report = report
         self._start, self._share, self._last = start, share, last
+        self._folder = scratch
         self.stop_seen = False
+
+    def _scratch(self) -> Path | None:
+        return self._folder()
 
     def progress(self, done: float, total: float, message: str = "") -> None:
         """Tell how far this step is; the whole where it is not the only one."""
@@ -138,7 +146,7 @@ def compute(plan: Plan, data: xr.Dataset, context: StepContext) -> xr.Dataset:
     Returns
     -------
     Dataset
-        In memory, with the attributes that tell what it is made of.
+        In memory or in files of `Context.empty`, with the attributes that tell what it is made of.
 
     Raises
     ------
@@ -210,7 +218,8 @@ def stopped(result: xr.Dataset) -> xr.Dataset:
     """Give a result that was ended early a key of its own: it must never be taken for the finished one."""
     content = hashlib.sha256()
     for name in sorted(map(str, result.data_vars)):
-        content.update(np.ascontiguousarray(result[name].values).tobytes())
+        for row in np.atleast_1d(result[name].values):  # a large result is not copied as a whole
+            content.update(np.ascontiguousarray(row).tobytes())
     key = digest({"stopped": result.attrs["key"], "content": content.hexdigest()})
     return result.assign_attrs(key=key, stopped=True)
 

@@ -77,8 +77,6 @@ def make_request(
         raise without_model(cls, name, ["the network"])
     _check_seed(choices.seed)
     sample = check_sample(store, choices.sample)
-    if cls.scope == "sample" and sample is None:
-        raise AnalysisError(f"{name} explains chosen samples.", "Give their ids: sample=[0].")
     layer = check_layer(store, choices.layer)
     return Request(
         identity,

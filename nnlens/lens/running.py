@@ -15,6 +15,7 @@ from nnlens.lens.plan import Plan, Source, model_words
 from nnlens.lens.recent import Recent
 from nnlens.models.base import Model
 from nnlens.samples.base import Samples
+from nnlens.schema import LARGE_BYTES
 from nnlens.store import Store
 
 recent = Recent()
@@ -86,6 +87,7 @@ class Runner:
         for place, step in enumerate(steps):
             context = StepContext(
                 *(step, self.model, report, sum(shares[:place]), shares[place], step is plan),
+                scratch=self.store.results.scratch,
                 again=lambda other, its: self._again(other, results, its),
             )
             results[step.key] = self._step(step, results, context)
@@ -125,7 +127,10 @@ class Runner:
         with self._model_lock if plan.needs_model else nullcontext():
             result = self._again(plan, results, context)
         self.keep(plan, result)
-        return result
+        if result.nbytes <= LARGE_BYTES or not is_kept(plan):
+            return result
+        # a large one is read from where it is kept, so that the file that it was made in can go
+        return self.store.results.get(plan.request.analysis, str(result.attrs["key"])) or result
 
     def _again(self, plan: Plan, results: dict[str, xr.Dataset], context: StepContext) -> xr.Dataset:
         """Compute one plan on the results that it stands on, which are read where they are not in `results`."""

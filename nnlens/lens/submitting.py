@@ -21,6 +21,10 @@ from nnlens.models.base import ModelReference
 if TYPE_CHECKING:
     from nnlens.lens import Lens
 
+FEW = 8
+SHORT = 5.0
+"""Samples, and seconds, up to which a request is answered by the process that holds the model for everybody."""
+
 
 def submit(lens: Lens, plan: Plan, manager: JobManager, deadline: float | None = None) -> Job:
     """Start a job for a plan, or join the one that is at it.
@@ -58,9 +62,16 @@ def submit(lens: Lens, plan: Plan, manager: JobManager, deadline: float | None =
         deadline,
         lens.runner.estimate(plan),
     )
-    if plan.cls.scope == "sample":
+    if is_quick(plan, task.estimate):
         return manager.ask(json.dumps(arguments["model"], sort_keys=True), task)
     return manager.submit(task)
+
+
+def is_quick(plan: Plan, estimate: float | None) -> bool:
+    """Whether the worker that holds the model answers: it does one thing at a time, and a click must not wait."""
+    sample = plan.request.sample
+    few = sample is not None and len(sample) <= FEW
+    return plan.cls.scope == "sample" and few and (estimate is None or estimate <= SHORT)
 
 
 def model_reference(lens: Lens, plan: Plan) -> ModelReference:

@@ -26,7 +26,7 @@ import xarray as xr
 from nnlens.errors import StoreDamagedError, StoreError
 from nnlens.store.commit import sync_paths
 from nnlens.store.layout import METADATA, RESULTS
-from nnlens.store.sealed import SEAL, is_sound, load_result, write_result
+from nnlens.store.sealed import SEAL, check_result, is_sound, load_result, write_result
 
 LEFTOVER_SECONDS = 24 * 3600
 """What a killed process left unfinished is removed after so long."""
@@ -78,7 +78,7 @@ class Results:
         self._cache = cache_folder() / "results" / fingerprint
 
     def get(self, analysis: str, key: str) -> xr.Dataset | None:
-        """Load a result.
+        """Load a result; of one that is large the values come when they are asked for.
 
         Parameters
         ----------
@@ -130,6 +130,18 @@ class Results:
                     "Free some space, or set XDG_CACHE_HOME to a folder that can be written to.",
                 ) from error
 
+    def scratch(self) -> Path | None:
+        """Return a folder for what is being made, swept like results that were not finished; None without any."""
+        for root in (self._beside, self._cache):
+            try:
+                _refuse_links(root, root / TEMPORARY)
+                (root / TEMPORARY).mkdir(parents=True, exist_ok=True)
+            except OSError:
+                continue
+            if os.access(root / TEMPORARY, os.W_OK):
+                return root / TEMPORARY
+        return None
+
     def delete(self, analysis: str, key: str) -> bool:
         """Delete a result; return whether there was one."""
         places = (self._place(root, analysis, key) for root in (self._beside, self._cache))
@@ -143,12 +155,12 @@ class Results:
         return sorted(found.values(), key=lambda info: info.created)
 
     def problem(self, analysis: str, key: str) -> str | None:
-        """Load a result and say what is wrong with it, None when all is well."""
+        """Read a result and say what is wrong with it, None when all is well."""
         for root in (self._beside, self._cache):
             folder = self._place(root, analysis, key)
             if folder.is_dir():
                 try:
-                    load_result(folder)
+                    check_result(folder)
                 except StoreDamagedError as error:
                     return f"{RESULTS}/{folder.parent.name}/{error.message}"
         return None

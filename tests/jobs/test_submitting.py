@@ -13,6 +13,7 @@ import nnlens
 from nnlens.errors import AnalysisError, JobError
 from nnlens.jobs import JobManager, attending
 from nnlens.lens.running import recent
+from nnlens.lens.submitting import is_quick
 from nnlens.registry import Registry
 from nnlens.testing import tiny_model, wait_until
 
@@ -203,6 +204,19 @@ def test_single_samples_are_answered_by_one_worker_that_keeps_the_model(torch_le
     )
     assert torch_lens.submit("process", sample=[2]).state == "done"  # remembered in this process
     assert torch_lens.results() == []
+
+
+def test_many_samples_do_not_keep_those_waiting_who_ask_about_one(torch_lens):
+    one, few, all_of_them = (
+        torch_lens.submit("process", sample=sample).result(120) for sample in (0, [1, 2, 3], None)
+    )
+    assert one.attrs["pid"] == few.attrs["pid"] != all_of_them.attrs["pid"]
+    assert [each.sizes["sample"] for each in (one, few, all_of_them)] == [1, 3, torch_lens.store.committed]
+    kept = {few.attrs["key"], all_of_them.attrs["key"]}
+    assert {info.key for info in torch_lens.results()} == kept
+    plan = torch_lens.plan("process", sample=0)
+    assert is_quick(plan, None)
+    assert not is_quick(plan, 60.0)  # such as occlusion of one sample by a large network
 
 
 def test_a_warm_answer_about_one_sample_comes_at_once(torch_lens):

@@ -159,11 +159,6 @@ def test_ids_that_are_not_there_are_refused(lens, samples, words):
         lens.request("worth", sample=samples)
 
 
-def test_an_analysis_of_samples_asks_which(lens):
-    with pytest.raises(AnalysisError, match="gradient explains chosen samples"):
-        lens.request("gradient")
-
-
 def test_a_channel_belongs_to_a_layer_and_must_be_there(lens):
     with pytest.raises(AnalysisError, match="Give it: channel=0"):
         lens.request("strongest", layer="conv")
