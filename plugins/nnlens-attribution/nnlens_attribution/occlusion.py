@@ -11,9 +11,10 @@ import xarray as xr
 
 from nnlens.analysis import Analysis, Context
 from nnlens.models.base import Float, Model
-from nnlens_attribution.explaining import PROVIDES, model_of
+from nnlens_attribution.explaining import PROVIDES
 from nnlens_attribution.masking import FILL_DOC, FILLS, WORDS, Score, copies_at_once, filling, pieces
 from nnlens_attribution.probing import Tick, Work, explain_singly
+from nnlens_attribution.scoring import network
 
 Spot = tuple[slice, slice]
 
@@ -54,7 +55,7 @@ class Occlusion(Analysis):
 
     def compute(self, data: xr.Dataset, context: Context) -> xr.Dataset:
         """Explain the samples, each with one forward pass a patch; a stop keeps the samples that are done."""
-        used = model_of(context).preprocess
+        used = network(context).preprocess
         side = max(1, round(self.patch * min(used.height, used.width)))
         step = max(1, round(self.stride * side))
         hidden = spots(used.height, used.width, side, step)

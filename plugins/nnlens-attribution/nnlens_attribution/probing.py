@@ -12,9 +12,9 @@ from nnlens.analysis import Context
 from nnlens.errors import AnalysisError, JobCancelledError
 from nnlens.models.base import Float, Model
 from nnlens.schema import UNLABELLED
-from nnlens_attribution.explaining import PROVIDES, model_of, probabilities
+from nnlens_attribution.explaining import PROVIDES, probabilities
 from nnlens_attribution.masking import Score
-from nnlens_attribution.scoring import Kind, score_of
+from nnlens_attribution.scoring import Kind, network, score_of
 
 Tick = Callable[[int], bool]
 """Told how many copies are done; whether to be content with these."""
@@ -66,13 +66,16 @@ def explain_singly(data: xr.Dataset, context: Context, work: Work) -> xr.Dataset
     JobCancelledError
         If nobody wants them any more.
     """
-    model, samples = model_of(context), data.sizes["sample"]
-    found = {}
+    model, samples = network(context), data.sizes["sample"]
+    maps = context.empty((samples, model.preprocess.height, model.preprocess.width))
+    found: list[tuple[int, int, float]] = []
     for place in range(samples):
+        sample = data.isel(sample=[place])
         tick = _ticker(context, place * work.copies, samples * work.copies)
-        made = _explained(data.isel(sample=[place]), context.request.target, model, work, tick)
+        made = _explained(sample, context.request.target, model, work, tick)
         if made is not None:
-            found[int(data["sample"][place])] = made
+            maps[len(found)], *rest = made
+            found.append((int(sample["sample"][0]), *rest))
         if context.stopping and found:
             break
     if not found:
@@ -80,7 +83,7 @@ def explain_singly(data: xr.Dataset, context: Context, work: Work) -> xr.Dataset
             "The network's output is not finite here, so there is nothing to explain.",
             "Look at the image and at the preprocessing.",
         )
-    return _result(found, place + 1 - len(found), work, model)
+    return _result(maps[: len(found)], found, place + 1 - len(found), work, model)
 
 
 Made = tuple[Float, int, float]
@@ -114,13 +117,15 @@ def _ticker(context: Context, done: int, total: int) -> Tick:
     return tick
 
 
-def _result(found: dict[int, Made], left_out: int, work: Work, model: Model) -> xr.Dataset:
-    maps, targets, values = (list(part) for part in zip(*found.values(), strict=True))
-    arrays = np.stack(maps), np.array(targets, np.int64), np.array(values, np.float32)
+def _result(
+    maps: Float, found: list[tuple[int, int, float]], left_out: int, work: Work, model: Model
+) -> xr.Dataset:
+    ids, targets, values = zip(*found, strict=True)
+    arrays = maps, np.array(targets, np.int64), np.array(values, np.float32)
     caption = [work.words, f"{left_out:,} left out" if left_out else ""]
     return xr.Dataset(
         {name: (dims, array) for (name, dims), array in zip(PROVIDES.items(), arrays, strict=True)},
-        coords={"sample": list(found)},
+        coords={"sample": np.array(ids, np.int64)},
         attrs={
             "caption": " · ".join(part for part in caption if part),
             "left_out": left_out,

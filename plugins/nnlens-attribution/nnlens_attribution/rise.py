@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from nnlens.analysis import Analysis, Context
 from nnlens.models.base import Float, Model
-from nnlens_attribution.explaining import PROVIDES, model_of
+from nnlens_attribution.explaining import PROVIDES
 from nnlens_attribution.gradcam import interpolation
 from nnlens_attribution.masking import Score, copies_at_once, pieces
 from nnlens_attribution.probing import Tick, Work, explain_singly
+from nnlens_attribution.scoring import network
 
 
 class RISE(Analysis):
@@ -53,7 +54,7 @@ class RISE(Analysis):
 
     def compute(self, data: xr.Dataset, context: Context) -> xr.Dataset:
         """Explain the samples, each with one forward pass a mask; a stop gives the mean so far."""
-        used = model_of(context).preprocess
+        used = network(context).preprocess
         cells = min(self.cells, used.height, used.width)
         masks = draw_masks(context.rng, self.masks, cells, self.probability, used.height, used.width)
 

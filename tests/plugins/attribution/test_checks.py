@@ -40,10 +40,27 @@ class Edges(Analysis):
         )
 
 
+class Gradient(Analysis):
+    """Take the gradient, as a stranger would."""
+
+    scope = "sample"
+    requires = {"image": ("sample", "y", "x", "channel")}
+    provides = {"attribution": ("sample", "y", "x")}
+    needs_model = True
+
+    def compute(self, data, context):
+        inputs, target = context.model.prepare(data["image"].values), context.request.target
+        given = data["label"].values if target == "label" else np.full(len(inputs), target or 0)
+        classes = context.model.predict(inputs).argmax(1) if target is None else given
+        maps = saliency(context.model, inputs, classes)
+        return xr.Dataset({"attribution": (("sample", "y", "x"), maps)}, {"sample": data["sample"]})
+
+
 @pytest.fixture(scope="module")
 def lens(tmp_path_factory):
     registry = Registry()
     registry.register(Edges)
+    registry.register(Gradient)
     return Lens(tiny_store(tmp_path_factory.mktemp("run") / "run"), tiny_model(), registry)
 
 
@@ -75,7 +92,7 @@ def test_a_map_that_ignores_the_network_is_the_same_under_all_weights(lens):
 
 @pytest.mark.parametrize("target", [None, 1, "label"])
 def test_the_gradient_changes_as_a_naive_cascade_says(lens, target):
-    result = lens.run("sanity-check", sample=CHOSEN, target=target)
+    result = lens.run("sanity-check", sample=CHOSEN, target=target, method="gradient")
     inputs, model = inputs_of(lens), tiny_model()
     # the same outputs are explained under all weights, though other networks predict others
     predicted, label = model.predict(inputs).argmax(1), lens.store.samples["label"].sel(sample=CHOSEN).values

@@ -15,6 +15,7 @@ from nnlens.errors import AnalysisError, JobCancelledError
 from nnlens.models.base import Float, Model
 from nnlens.schema import UNLABELLED
 from nnlens_attribution.masking import pieces
+from nnlens_attribution.scoring import network
 
 GROUP = 64
 """Samples whose maps are held at once, beside those that are checked."""
@@ -70,19 +71,6 @@ def settings_of(text: str) -> dict[str, str]:
     if wrong:
         raise AnalysisError(f"settings cannot be read at {wrong[0]!r}.", "Write name=value, name=value.")
     return {name.strip(): value.strip() for name, _, value in parts}
-
-
-def network(context: Context) -> Model:
-    """Return the network.
-
-    Raises
-    ------
-    AnalysisError
-        If there is none.
-    """
-    if context.model is None:
-        raise AnalysisError("A check of explanations needs the model.", "Give it: Lens(run, model=…).")
-    return context.model
 
 
 def groups(data: xr.Dataset, context: Context) -> list[Group]:

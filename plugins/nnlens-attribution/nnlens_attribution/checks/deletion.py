@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from nnlens.analysis import Context
 from nnlens.errors import JobCancelledError
 from nnlens.models.base import Float, Model
-from nnlens_attribution.checks.checking import Check, groups, method_of, network, over
+from nnlens_attribution.checks.checking import Check, groups, method_of, over
 from nnlens_attribution.checks.curves import area, curve, ranking, shares
 from nnlens_attribution.masking import FILL_DOC, FILLS, Score, copies_at_once, filling
-from nnlens_attribution.scoring import score_of
+from nnlens_attribution.scoring import network, score_of
 
 CURVES = ("deletion", "insertion", "deletion_random", "insertion_random")
 

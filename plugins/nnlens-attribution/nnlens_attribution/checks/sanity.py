@@ -18,10 +18,10 @@ from nnlens_attribution.checks.checking import (
     maps_again,
     maps_of,
     method_of,
-    network,
     over,
 )
 from nnlens_attribution.checks.similarity import similarity
+from nnlens_attribution.scoring import network
 
 DEPENDS, HARDLY = 0.3, 0.7
 """Mean rank correlation with all weights drawn anew, below and above which the caption says so."""
