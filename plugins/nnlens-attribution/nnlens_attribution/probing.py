@@ -83,7 +83,8 @@ def explain_singly(data: xr.Dataset, context: Context, work: Work) -> xr.Dataset
             "The network's output is not finite here, so there is nothing to explain.",
             "Look at the image and at the preprocessing.",
         )
-    return _result(maps[: len(found)], found, place + 1 - len(found), work, model)
+    said = [work.words, *_said(context.request.target, found), *_doubts(work.kind, model)]
+    return _result(maps[: len(found)], found, place + 1 - len(found), said, model)
 
 
 Made = tuple[Float, int, float]
@@ -107,6 +108,22 @@ def _explained(
     return (made, number, float(value)) if np.isfinite(made).all() else None
 
 
+def _said(target: int | str | None, found: list[tuple[int, int, float]]) -> list[str]:
+    unit = isinstance(target, str) and target != "label"
+    which: object = {None: "predicted class", "label": "label"}.get(target, target if unit else "class")
+    if len(found) > 1:
+        numbered = f" {target}" if isinstance(target, int) else ""
+        return [f"{which}{numbered} of {len(found):,} samples"]
+    _, number, value = found[0]
+    return [f"{which} · activation {value:.3g}" if unit else f"{which} {number} · probability {value:.3f}"]
+
+
+def _doubts(kind: Kind, model: Model) -> list[str]:
+    if kind == "probability" or model.has_logits:
+        return []
+    return ["of the logarithm of probabilities: the network gives no logits"]
+
+
 def _ticker(context: Context, done: int, total: int) -> Tick:
     def tick(more: int) -> bool:
         if context.cancelled:
@@ -118,16 +135,16 @@ def _ticker(context: Context, done: int, total: int) -> Tick:
 
 
 def _result(
-    maps: Float, found: list[tuple[int, int, float]], left_out: int, work: Work, model: Model
+    maps: Float, found: list[tuple[int, int, float]], left_out: int, said: list[str], model: Model
 ) -> xr.Dataset:
     ids, targets, values = zip(*found, strict=True)
     arrays = maps, np.array(targets, np.int64), np.array(values, np.float32)
-    caption = [work.words, f"{left_out:,} left out" if left_out else ""]
+    lost = [f"{left_out:,} left out"] if left_out else []
     return xr.Dataset(
         {name: (dims, array) for (name, dims), array in zip(PROVIDES.items(), arrays, strict=True)},
         coords={"sample": np.array(ids, np.int64)},
         attrs={
-            "caption": " · ".join(part for part in caption if part),
+            "caption": " · ".join([*said, *lost]),
             "left_out": left_out,
             "from_logits": bool(model.has_logits),
         },
