@@ -139,6 +139,43 @@ class Context:
     def partial(self, dataset: xr.Dataset) -> None:
         """Show a result that is not final; it must satisfy ``provides``. Cheap to call often: it is thinned out."""
 
+    def recompute(
+        self,
+        variable: str,
+        sample: Sequence[int] | NDArray[np.int64] | None = None,
+        model: Model | None = None,
+        target: int | str | None = None,
+    ) -> xr.Dataset:
+        """Run the analysis that a required variable came from once more, with its own parameters and seed.
+
+        So that a check of explanations need not know any method: it asks for the same on another network.
+
+        Parameters
+        ----------
+        variable : str
+            One of `Analysis.requires` that another analysis provided.
+        sample : sequence of int, optional
+            Ids; all samples of that result by default.
+        model : Model, optional
+            What that analysis gets as ``context.model``; the network of the run by default.
+        target : int or str, optional
+            The output that is explained; the one of the request by default.
+
+        Returns
+        -------
+        Dataset
+            All that the analysis provides; it is not kept.
+
+        Raises
+        ------
+        AnalysisError
+            If no analysis made the variable, or only its finished result was given.
+        """
+        del sample, model, target
+        raise AnalysisError(
+            f"Nothing here can compute {variable} again.", "Run the analysis by a Lens: lens.run(…)."
+        )
+
     @property
     def cancelled(self) -> bool:
         """Whether nobody wants the result any more: return soon, whatever comes back is dropped."""
@@ -159,7 +196,8 @@ class Need:
     parameters : mapping
         Parameters for the analysis that provides it.
     analysis : str or None
-        That analysis by name; None takes the provider with the highest priority.
+        That analysis by name, whatever dims it gives the variable; None takes the provider with the highest priority
+        that gives those required.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -178,8 +216,9 @@ class Analysis(param.Parameterized):
     scope : {"dataset", "sample", "channel"}
         Where its controls stand, and whether it needs all samples or the one in focus.
     requires : mapping of str to dims
-        Variables that `compute` gets: ``embedding``, ``activation``, ``pooled``, ``image``, ``label``, ``prediction``,
-        ``logit``, ``loss``, or any that another analysis provides (the Lens runs that one first).
+        Variables that `compute` gets: ``embedding``, ``activation``, ``pooled``, ``image``, ``input`` (the image as the
+        network takes it), ``label``, ``prediction``, ``logit``, ``loss``, or any that another analysis provides (the
+        Lens runs that one first).
     provides : mapping of str to dims
         Variables that the result holds.
     needs_model : bool

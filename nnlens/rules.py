@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
+from nnlens.disabling import DISABLE, distribution_name, is_disabled
 from nnlens.errors import ModelError
 
 PLAIN = "plain"
@@ -147,24 +148,37 @@ def find_rule(rule: str | Rule) -> Rule:
     Raises
     ------
     ModelError
-        If there is none of that name, or the package that brings it cannot be loaded.
+        If there is none of that name, several packages bring it, or the one that does cannot be loaded or is switched
+        off by ``NNLENS_DISABLE_PLUGINS``.
     """
     if isinstance(rule, Rule):
         return rule
     if rule in _rules:
         return _rules[rule]
-    found = entry_points(group=GROUP, name=rule)
+    found = [point for point in entry_points(group=GROUP, name=rule) if not _disabled(point)]
+    if len(found) > 1:
+        brought = " and ".join(
+            sorted(distribution_name(point.dist.name if point.dist else "?") for point in found)
+        )
+        raise ModelError(
+            f"The backward rule {rule!r} is brought by {brought}.", f"Switch one off by {DISABLE}."
+        )
     if not found:
-        raise ModelError(f"There is no backward rule {rule!r}.", f"Known are {', '.join(rule_names())}.")
-    return _load(rule, next(iter(found)))
+        off = f" It is switched off by {DISABLE}." if entry_points(group=GROUP, name=rule) else ""
+        raise ModelError(f"There is no backward rule {rule!r}.{off}", f"Known are {', '.join(rule_names())}.")
+    return _load(rule, found[0])
 
 
 def rule_names() -> list[str]:
     """List the names of all rules, sorted, without loading any."""
-    return sorted({*_rules, *(point.name for point in entry_points(group=GROUP))})
+    return sorted({*_rules, *(point.name for point in entry_points(group=GROUP) if not _disabled(point))})
 
 
-def _load(name: str, point: Any) -> Rule:
+def _disabled(point: EntryPoint) -> bool:
+    return is_disabled(point.name, distribution_name(point.dist.name if point.dist else ""))
+
+
+def _load(name: str, point: EntryPoint) -> Rule:
     try:
         loaded = point.load()
     except (Exception, SystemExit) as error:  # a stranger's package may raise anything

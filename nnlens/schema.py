@@ -33,6 +33,8 @@ DIMENSIONS: Mapping[str, str] = {
     "class_": "an output of the network",
     "rank": "order of closeness or strength, best first",
     "label_": "rows of a confusion matrix: the class given",
+    "stage": "how many layers are changed; its coordinate is the name of the last one",
+    "step": "a place on a curve; its coordinate is the share of pixels changed, from 0 to 1",
 }
 
 Dims = tuple[str, ...]
@@ -43,6 +45,7 @@ VARIABLES: Mapping[str, tuple[Dims, ...]] = {
     "loss": (("sample",),),
     "logit": (("sample", "class_"),),
     "image": (("sample", "y", "x", "channel"),),
+    "input": (("sample", "channel", "y", "x"),),
     "activation": (("sample", "unit"), ("sample", "channel", "y", "x")),
     "pooled": (("sample", "channel"),),
     "embedding": (("sample", "unit"),),

@@ -17,7 +17,7 @@ def plugins(
     plugin: Plugin = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list for a program to read.")] = False,
 ) -> None:
-    """List the analyses and views that are installed, the broken ones with their error."""
+    """List the analyses, views and backward rules that are installed, the broken ones with their error."""
     register_plugins(plugin)
     found = _load_all()
     if as_json:

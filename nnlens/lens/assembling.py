@@ -91,7 +91,10 @@ class Assembler:
     def _array(self, plan: Plan, name: str, results: Mapping[str, xr.Dataset]) -> xr.DataArray:
         source, layer = plan.sources[name], plan.request.layer
         if source.kind == "result" and source.key is not None:
-            return results[source.key][name]
+            made = results[source.key]
+            return made[name].assign_attrs(title=made.attrs.get("title", ""))
+        if source.kind == "model input":
+            return self._prepared()
         if name == "image" and plan.needs_model and self.inputs.thumbnails:
             return self._images()
         if source.kind == "column" or layer is None:
@@ -114,6 +117,18 @@ class Assembler:
 
         shape = (self.store.committed, *self.inputs.shape)
         return lazy_array(read, ("sample", "y", "x", "channel"), shape, np.uint8, self.store.ids)
+
+    def _prepared(self) -> xr.DataArray:
+        """Wrap the images as an array of inputs of the network, made of what is read of it."""
+        if self.model is None:
+            raise AnalysisError("Inputs are made by the model.", "Give it: Lens(run, model=…) or --model.")
+        prepare, used = self.model.prepare, self.model.preprocess
+
+        def read(positions: NDArray[np.intp]) -> NDArray[np.float32]:
+            return prepare(self.inputs.read(self.store.ids[positions]))
+
+        shape = (self.store.committed, used.channels, used.height, used.width)
+        return lazy_array(read, ("sample", "channel", "y", "x"), shape, np.float32, self.store.ids)
 
     def _flat_pixels(self) -> xr.DataArray:
         pixels = self.store.activation(INPUT)

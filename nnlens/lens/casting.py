@@ -110,6 +110,8 @@ def legal(parameter: param.Parameter) -> str:
         kind = "a whole number" if isinstance(parameter, param.Integer) else "a number"
         kind = "two numbers" if isinstance(parameter, param.Range) else kind
         return f"It is {kind}{_between(parameter)}."
+    if isinstance(parameter, param.String):
+        return "It is text."
     return f"It is a {type(parameter).__name__.lower()}: {parameter.doc or 'see its documentation'}"
 
 

@@ -6,13 +6,15 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from nnlens.analysis import Context
 from nnlens.errors import AnalysisError
@@ -26,6 +28,7 @@ from nnlens.schema import INPUT, LOGITS, check_provides
 if TYPE_CHECKING:
     from nnlens.models.base import Model
 
+Again = Callable[[Plan, "StepContext"], xr.Dataset]
 LAYER_WORDS = {INPUT: "input pixels", LOGITS: "logits"}
 
 
@@ -48,6 +51,8 @@ class StepContext(Context):
         Whether this is the analysis that was asked for.
     scratch : callable
         Returns the folder for large arrays.
+    again : callable, optional
+        (plan, context) → the result of a plan, computed whether it exists or not: for `recompute`.
     """
 
     def __init__(
@@ -59,8 +64,10 @@ class StepContext(Context):
         share: float = 1,
         last: bool = True,
         scratch: Callable[[], Path | None] = lambda: None,
+        again: Again | None = None,
     ) -> None:
         super().__init__(plan.request, model if plan.cls.needs_model else None)
+        self._model, self._again = model, again
         self._plan = plan
         self._report = report
         self._start, self._share, self._last = start, share, last
@@ -84,6 +91,25 @@ class StepContext(Context):
             words = {"title": title_of(self._plan), "caption": str(dataset.attrs.get("caption", ""))}
             self._report.partial(dataset.assign_attrs(words))
 
+    def recompute(
+        self,
+        variable: str,
+        sample: Sequence[int] | NDArray[np.int64] | None = None,
+        model: Model | None = None,
+        target: int | str | None = None,
+    ) -> xr.Dataset:
+        """Run the analysis that a required variable came from once more; see `Context.recompute`."""
+        source = self._plan.sources.get(variable)
+        if source is None or source.plan is None or self._again is None:
+            raise AnalysisError(
+                f"{self._plan.info.title} computes {variable} again, and was given only the finished result.",
+                "Name the analysis that makes it instead: method=…, or using= with its name.",
+            )
+        chosen: dict[str, Any] = {} if sample is None else {"sample": tuple(int(each) for each in sample)}
+        chosen |= {} if target is None else {"target": target}
+        plan = replace(source.plan, request=replace(source.plan.request, **chosen))
+        return self._again(plan, Repeated(plan, model or self._model, self._report))
+
     @property
     def cancelled(self) -> bool:
         """Whether nobody wants the result any more."""
@@ -95,6 +121,16 @@ class StepContext(Context):
         stopping = self._last and self._report.stopping
         self.stop_seen = self.stop_seen or stopping
         return stopping
+
+
+class Repeated(StepContext):
+    """Of an analysis that is run once more for a check: silent, and always finished, unless all is cancelled."""
+
+    def __init__(self, plan: Plan, model: Model | None, report: Report) -> None:
+        super().__init__(plan, model, report, last=False)
+
+    def progress(self, done: float, total: float, message: str = "") -> None:
+        """Tell nothing: the check tells how far it is."""
 
 
 def compute(plan: Plan, data: xr.Dataset, context: StepContext) -> xr.Dataset:

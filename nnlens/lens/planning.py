@@ -15,9 +15,10 @@ import xarray as xr
 from nnlens.analysis import LAYER_VARIABLES, Analysis, Need, Request
 from nnlens.errors import AnalysisError
 from nnlens.lens.casting import complete
+from nnlens.lens.choosing import LayerChoice
 from nnlens.lens.keys import result_key
 from nnlens.lens.layers import layer_names, layer_shape
-from nnlens.lens.plan import Kind, Plan, Source, model_facts, model_words
+from nnlens.lens.plan import Kind, Plan, Source, model_words
 from nnlens.lens.requesting import IMAGES, find_analysis, is_key, without_model
 from nnlens.lens.targets import LABEL
 from nnlens.registry import Registry
@@ -60,6 +61,7 @@ class Planner:
         self.registry = registry
         self.has_model = has_model
         self.find_result = find_result
+        self._choice = LayerChoice(store, registry)
 
     def plan(self, request: Request, above: tuple[str, ...] = ()) -> Plan:
         """Settle where everything comes from.
@@ -84,24 +86,9 @@ class Planner:
         key = result_key(self.store, request, self.registry.code_version(request.analysis), used)
         return Plan(request, cls, self.registry.info(request.analysis), sources, key)
 
-    def wants_layer(
-        self, cls: type[Analysis], above: tuple[str, ...] = (), have: frozenset[str] = frozenset()
-    ) -> bool:
+    def wants_layer(self, cls: type[Analysis], above: tuple[str, ...] = ()) -> bool:
         """Whether a request must name a layer: for its own sake, or for what is run first."""
-        missing = set(cls.requires) - have
-        if cls.needs_layer or missing & LAYER_VARIABLES:
-            return True
-        return any(
-            self._provider_wants_layer(name, cls, above) for name in missing if name not in self._columns
-        )
-
-    def _provider_wants_layer(self, variable: str, cls: type[Analysis], above: tuple[str, ...]) -> bool:
-        providers = [
-            info for info in self.registry.providers(variable, cls.requires[variable]) if info.id not in above
-        ]
-        return bool(providers) and self.wants_layer(
-            self.registry.load_analysis(providers[0].id), (*above, providers[0].id)
-        )
+        return self._choice.user(cls, above) is not None
 
     @property
     def _columns(self) -> set[str]:
@@ -119,29 +106,28 @@ class Planner:
         self, request: Request, cls: type[Analysis], results: Mapping[str, xr.Dataset], above: tuple[str, ...]
     ) -> Request:
         """Name the layer where none is given: that of the results used, else the network's default."""
+        if request.layer is not None:
+            return request
         used = list(results.values())
-        have = frozenset(str(name) for result in used for name in result.data_vars)
-        if request.layer is not None or not self.wants_layer(cls, (*above, request.analysis), have):
+        first = [find_analysis(self.registry, part)[1] for part in request.using if not is_key(part)]
+        have = frozenset(str(name) for each in (*used, *(cls.provides for cls in first)) for name in each)
+        needs, above = cls(**request.parameters).needs(), (*above, request.analysis)
+        users = [
+            self._choice.user(cls, above, have, needs),
+            *(self._choice.user(each, above) for each in first),
+        ]
+        user = next(filter(None, users), None)
+        if user is None:
             return request
         layers = {str(result.attrs["layer"]) for result in used if result.attrs.get("layer")}
         if len(layers) == 1:
             return replace(request, layer=layers.pop())
-        default = self._default_layer(cls)
+        default = self._choice.default(user)
         if default:
             return replace(request, layer=default)
         names = layer_names(self.store)
         listed = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         raise AnalysisError(f"{_name(request)} works on a layer.", f"Give one: {listed}.")
-
-    def _default_layer(self, cls: type[Analysis]) -> str | None:
-        """Return the hidden vector; for what looks into a layer by itself the last one with height and width."""
-        spatial = [info.name for info in self.store.graph if info.spatial and info.capturable]
-        if spatial and not LAYER_VARIABLES & set(cls.requires) and cls.needs_layer:
-            return spatial[-1]
-        hidden = model_facts(self.store).get("hidden_layer")
-        if not hidden and len(self.store.layers) == 1:
-            return self.store.layers[0].name
-        return str(hidden) if hidden else None
 
     def _sources(
         self, request: Request, cls: type[Analysis], results: Mapping[str, xr.Dataset], above: tuple[str, ...]
@@ -197,6 +183,8 @@ class Planner:
             return self._layer_source(variable, dims, request, request.layer, above)
         if need is None and variable in self._columns:
             return Source("column")
+        if need is None and variable == "input":
+            return Source("model input")
         return self._provided(variable, dims, request, need or Need(), above)
 
     def _layer_source(
@@ -237,7 +225,11 @@ class Planner:
         for name in names:
             try:
                 plan = self._plan_first(name, request, need, above)
-                return Source("result", plan.key, plan)
+                if variable in plan.cls.provides:
+                    return Source("result", plan.key, plan)
+                problems.append(
+                    AnalysisError(f"{plan.info.name} provides no {variable}.", "Name another analysis.")
+                )
             except AnalysisError as error:
                 problems.append(error)
         if problems:
@@ -255,11 +247,14 @@ class Planner:
             raise AnalysisError(
                 f"{_name(request)} would have to be run before itself.", "Pass a result with using=."
             )
-        layer = request.layer if self.wants_layer(cls, (*above, identity)) else None
+        parameters = complete(cls, need.parameters, identity.rpartition(":")[2])
+        user = self._choice.user(cls, (*above, identity), needs=cls(**parameters).needs())
+        layer = request.layer if user is not None else None
+        # what explains single samples explains the same output
+        target = request.target if cls.scope == "sample" else None
         whole = cls.scope == "dataset" and self.registry.load_analysis(request.analysis).scope != "dataset"
         sample = None if whole else request.sample
-        parameters = complete(cls, need.parameters, identity.rpartition(":")[2])
-        return self.plan(Request(identity, parameters, layer, sample), above)
+        return self.plan(Request(identity, parameters, layer, sample, target=target), above)
 
     def _check_form(self, request: Request, layer: str, variable: str, dims: Dims, spatial: bool) -> None:
         if (len(dims) == 4) != spatial:

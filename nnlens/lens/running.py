@@ -86,13 +86,9 @@ class Runner:
         shares = self._shares(steps)
         for place, step in enumerate(steps):
             context = StepContext(
-                step,
-                self.model,
-                report,
-                sum(shares[:place]),
-                shares[place],
-                step is plan,
-                self.store.results.scratch,
+                *(step, self.model, report, sum(shares[:place]), shares[place], step is plan),
+                scratch=self.store.results.scratch,
+                again=lambda other, its: self._again(other, results, its),
             )
             results[step.key] = self._step(step, results, context)
         return results[plan.key]
@@ -128,16 +124,20 @@ class Runner:
 
     def _step(self, plan: Plan, results: dict[str, xr.Dataset], context: StepContext) -> xr.Dataset:
         self.check(plan)
-        for source in plan.sources.values():
-            if source.key and source.key not in results:
-                results[source.key] = self._used(source)
         with self._model_lock if plan.needs_model else nullcontext():
-            result = compute(plan, self._assembler.assemble(plan, results), context)
+            result = self._again(plan, results, context)
         self.keep(plan, result)
         if result.nbytes <= LARGE_BYTES or not is_kept(plan):
             return result
         # a large one is read from where it is kept, so that the file that it was made in can go
         return self.store.results.get(plan.request.analysis, str(result.attrs["key"])) or result
+
+    def _again(self, plan: Plan, results: dict[str, xr.Dataset], context: StepContext) -> xr.Dataset:
+        """Compute one plan on the results that it stands on, which are read where they are not in `results`."""
+        for source in plan.sources.values():
+            if source.key and source.key not in results:
+                results[source.key] = self._used(source)
+        return compute(plan, self._assembler.assemble(plan, results), context)
 
     def _used(self, source: Source) -> xr.Dataset:
         if source.plan is not None:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from typing import Any
 
+from nnlens.disabling import DISABLE, distribution_name, is_disabled
 from nnlens.schema import Dims
 
 ANALYSES = "nnlens.analyses"
 VIEWS = "nnlens.views"
-GROUPS = (ANALYSES, VIEWS, "nnlens.models", "nnlens.samples", "nnlens.rules")
-DISABLE = "NNLENS_DISABLE_PLUGINS"
-"""Environment variable: names, distributions or ``dist:name`` to skip, separated by commas."""
+RULES = "nnlens.rules"
+GROUPS = (ANALYSES, VIEWS, "nnlens.models", "nnlens.samples", RULES)
 LOCAL = "local"
 """What stands for the distribution of a class that comes from a file or from the running program."""
 
@@ -125,7 +123,7 @@ def _distributions() -> Iterator[Distribution]:
 def _name(distribution: Distribution) -> str:
     # a folder of metadata without a name (half-removed packages leave them) must not end the listing
     try:
-        return re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
+        return distribution_name(distribution.metadata["Name"])
     except (KeyError, OSError, ValueError, TypeError):
         return ""
 
@@ -153,19 +151,13 @@ def _unreadable(name: str, group: str, error: Exception) -> Candidate:
 
 def _candidate(distribution: Distribution, entry: EntryPoint) -> Candidate:
     info = PluginInfo(entry.name, _name(distribution), distribution.version or "", entry.group, entry.value)
-    if is_disabled(info):
+    if is_disabled(info.name, info.distribution):
         return Candidate(_with_error(info, f"switched off by {DISABLE}"), entry.load, lambda: info.version)
     return Candidate(info, entry.load, lambda: code_version(distribution, entry))
 
 
 def _with_error(info: PluginInfo, error: str) -> PluginInfo:
     return PluginInfo(info.name, info.distribution, info.version, info.group, info.target, error=error)
-
-
-def is_disabled(info: PluginInfo) -> bool:
-    """Whether the environment asks to skip this plugin."""
-    names = {name.strip() for name in os.environ.get(DISABLE, "").split(",")}
-    return bool({info.name, info.distribution, info.id} & names)
 
 
 def code_version(distribution: Distribution, entry: EntryPoint) -> str:

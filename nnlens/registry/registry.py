@@ -9,20 +9,20 @@ from dataclasses import replace
 from typing import Any
 
 from nnlens.analysis import Analysis
+from nnlens.disabling import DISABLE, is_disabled
 from nnlens.errors import PluginError
 from nnlens.registry.discovery import (
     ANALYSES,
-    DISABLE,
     GROUPS,
     LOCAL,
     VIEWS,
     Candidate,
     PluginInfo,
     installed,
-    is_disabled,
 )
 from nnlens.registry.local import from_class, from_file, from_origin
 from nnlens.registry.vetting import one_line, vet
+from nnlens.rules import Rule
 from nnlens.schema import Dims
 from nnlens.view import View
 
@@ -234,6 +234,8 @@ def _describe(info: PluginInfo, target: object) -> PluginInfo:
         )
     if isinstance(target, type) and issubclass(target, View):
         return replace(info, requires=dict(target.shows), priority=target.priority)
+    if isinstance(target, Rule):
+        return replace(info, title=f"at {', '.join(sorted(target.backward))}" if target.backward else "")
     return info
 
 
@@ -243,7 +245,7 @@ def _fits(provided: Dims | None, wanted: Dims | None) -> bool:
 
 def _broken(info: PluginInfo) -> PluginError:
     hint = f"Repair or remove its package {info.distribution}; everything else works without it."
-    if is_disabled(info):
+    if is_disabled(info.name, info.distribution):
         hint = f"Unset {DISABLE}, or take it out of there."
     elif info.distribution == LOCAL:
         hint = "Repair its file; in a script put all but definitions under if __name__ == '__main__'."

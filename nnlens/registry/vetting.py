@@ -11,6 +11,7 @@ import param
 
 from nnlens.analysis import PLUGIN_API, RESERVED, Analysis, Scope
 from nnlens.errors import PluginError
+from nnlens.rules import Rule
 from nnlens.view import Page, View
 
 PARAMETER_KINDS = (param.Number, param.Boolean, param.String, param.Selector, param.Tuple, param.List)
@@ -36,6 +37,7 @@ def vet(target: object, group: str) -> None:
     checks: Mapping[str, Callable[[object], None]] = {
         "nnlens.analyses": vet_analysis,
         "nnlens.views": vet_view,
+        "nnlens.rules": vet_rule,
     }
     if group in checks:
         checks[group](target)
@@ -80,6 +82,27 @@ def vet_view(target: object) -> None:
         _vet_signature(target, "panel", ())
     else:
         _vet_signature(target, "element", ("result", "theme"))
+
+
+def vet_rule(target: object) -> None:
+    """Check that this is a usable backward rule.
+
+    Raises
+    ------
+    PluginError
+        If it is not, or has a function that cannot be called as `nnlens.rules.Backward` is.
+    """
+    if isinstance(target, type) or not isinstance(target, Rule):
+        raise PluginError(f"it is {_what(target)}, not an nnlens.rules.Rule.")
+    if not isinstance(target.backward, Mapping) or not target.backward:
+        raise PluginError("its backward must map kinds of layers to functions.")
+    for kind, function in target.backward.items():
+        try:
+            inspect.signature(function).bind("gradient", "inputs", "output", "layer")
+        except (TypeError, ValueError):  # not callable, or with other arguments
+            raise PluginError(
+                f"its function for {kind} must take (gradient, inputs, output, layer)."
+            ) from None
 
 
 def one_line(error: BaseException) -> str:

@@ -176,7 +176,7 @@ class Explorer:
         more = [
             *([Tab("Analyses", analyses)] if self.catalog.others else []),
             Tab("Jobs", lambda: TaskList(session, self.work).view),
-            Tab("Plugins", lambda: PluginList(session, self.catalog.plugins).view),
+            Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
         ]
         return Bottom(session, self.walk, more)
 

@@ -11,6 +11,7 @@ from nnlens.testing import check_analysis, check_view
 
 QUICK: dict[str, dict[str, Any]] = {
     "nnlens-embedding:tsne": {"iterations": 50},
+    "nnlens-attribution:rise": {"masks": 40},
 }
 """Parameters where the defaults would only cost time."""
 
@@ -26,7 +27,8 @@ def test_the_built_in_analyses_are_installed_and_sound():
     assert names == {
         *("pca", "tsne", "umap", "neighbors", "quality", "reduce"),
         *("loss", "confusion"),
-        *("saliency", "gradcam"),
+        *("saliency", "gradcam", "occlusion", "rise"),
+        *("sanity-check", "deletion-insertion", "noise-sensitivity"),
     }
 
 

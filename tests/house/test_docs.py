@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 
@@ -108,3 +109,21 @@ def test_the_five_lines_of_the_readme_work(tmp_path, monkeypatch):
     exec(compile("\n".join(line[4:] for line in block.splitlines()), "README.md", "exec"), names)
     assert names["projection"].dims == ("sample", "component")
     assert len(names["projection"]) == len(names["store"].samples["label"])
+
+
+@pytest.mark.xfail(
+    raises=nnlens.errors.ModelError, reason="until the torch adapter follows rules", strict=False
+)
+def test_the_worked_example_of_a_backward_rule_works(monkeypatch):
+    """Its last lines hold the rule against autograd."""
+    from nnlens import rules
+
+    monkeypatch.setattr(rules, "_rules", dict(rules._rules))
+    page = ROOT / "docs" / "how-to" / "backward-rules.md"
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    names: dict[str, object] = {"__name__": "example"}
+    for block in blocks:
+        exec(compile(block, page.name, "exec"), names)
+    np.testing.assert_array_equal(names["by_name"], names["by_rule"])
+    plain = names["model"].vjp(names["inputs"], names["explained"]).gradients["@input"]
+    assert not np.allclose(names["by_name"], plain)

@@ -22,6 +22,11 @@ LACKING = {
     "confusion": "predictions and logits",
     "saliency": "the network",
     "gradcam": "the network",
+    "occlusion": "the network",
+    "rise": "the network",
+    "sanity-check": "the network",
+    "deletion-insertion": "the network",
+    "noise-sensitivity": "the network",
     "reduce": "is flat",
 }
 NAMES = sorted(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nnlens.errors import PluginError
+from nnlens import rules
+from nnlens.errors import ModelError, PluginError
 from nnlens.registry import Registry
+from nnlens.rules import find_rule, rule_names
 
 HEAD = "import nnlens, param\n"
 BODY = '    provides = {"x": ("sample",)}\n    def compute(self, data, context):\n        return data\n'
@@ -100,3 +102,46 @@ def test_describe_is_plain_data(install, sound):
     assert described["broken"]["error"] == "ValueError: no"
     assert described["sound"] | {"error": None, "api": 1, "group": "nnlens.analyses"} == described["sound"]
     assert described["sound"]["provides"] == {"worth": ["sample"]}
+
+
+RULE = "from nnlens.rules import Rule\ndef back(gradient, inputs, output, layer):\n    return gradient\n"
+BROKEN_RULES = {
+    "class": ("Mine = Rule", "it is the class Rule, not an nnlens.rules.Rule"),
+    "value": ("Mine = 5", "it is a value of type int, not an nnlens.rules.Rule"),
+    "empty": ("Mine = Rule('mine')", "must map kinds of layers to functions"),
+    "list": ("Mine = Rule('mine', [back])", "must map kinds of layers to functions"),
+    "number": (
+        "Mine = Rule('mine', {'ReLU': 3})",
+        "its function for ReLU must take (gradient, inputs, output",
+    ),
+    "few": ("Mine = Rule('mine', {'ReLU': lambda gradient: gradient})", "its function for ReLU must take"),
+    "raises": ("1 / 0", "ZeroDivisionError"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_RULES)
+def test_a_broken_rule_is_listed_with_its_error(install, kind):
+    code, words = BROKEN_RULES[kind]
+    install(
+        "good-rule", "good", RULE + "Mine = Rule('good', {'ReLU': back, 'GELU': back})", group="nnlens.rules"
+    )
+    install("bad-rule", "bad", RULE + code, group="nnlens.rules")
+    infos = {info.name: info for info in Registry().list_plugins("nnlens.rules", load=True)}
+    assert words in infos["bad"].error
+    assert (infos["good"].error, infos["good"].title) == (None, "at GELU, ReLU")
+
+
+def test_a_rule_can_be_switched_off_and_one_name_is_one_rule(install, monkeypatch):
+    monkeypatch.setattr(rules, "_rules", dict(rules._rules))
+    made = RULE + "Mine = Rule('twice', {'ReLU': back})"
+    install("one-rule", "twice", made, group="nnlens.rules")
+    install("Other.Rule", "twice", made, group="nnlens.rules")
+    with pytest.raises(ModelError, match=r"'twice' is brought by one-rule and other-rule\. Switch one off"):
+        find_rule("twice")
+    monkeypatch.setenv("NNLENS_DISABLE_PLUGINS", "twice")
+    assert "twice" not in rule_names()
+    with pytest.raises(ModelError, match=r"no backward rule 'twice'\. It is switched off by NNLENS_DISABLE"):
+        find_rule("twice")
+    monkeypatch.setenv("NNLENS_DISABLE_PLUGINS", "other-rule")
+    assert "twice" in rule_names()
+    assert find_rule("twice").backward

@@ -68,7 +68,7 @@ def make_environment(folder: Path, packages: list[Path]) -> Environment:
 
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """The environment of somebody who installed the template and three broken plugins."""
+    """The environment of somebody who installed the template, three broken plugins and a backward rule."""
     packages = [ROOT / "plugins" / "nnlens-template", *sorted(PACKAGES.iterdir())]
     return make_environment(tmp_path_factory.mktemp("stranger") / "env", packages)
 

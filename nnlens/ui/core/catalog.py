@@ -9,6 +9,7 @@ from functools import cached_property
 from nnlens.analysis import Analysis, wants_layer
 from nnlens.errors import PluginError
 from nnlens.registry import PluginInfo, Registry
+from nnlens.registry.discovery import RULES, VIEWS
 from nnlens.schema import Dims
 from nnlens.ui.look.text import plain
 
@@ -69,6 +70,11 @@ class Catalog:
 
     def __init__(self, registry: Registry) -> None:
         self.plugins = registry.list_plugins(load=True)
+        self.listed = [
+            *self.plugins,
+            *registry.list_plugins(VIEWS, load=True),
+            *registry.list_plugins(RULES, load=True),
+        ]
         self.tools = sorted(_usable(registry, self.plugins), key=lambda tool: (-tool.cls.priority, tool.id))
 
     def tool(self, analysis: str) -> Tool | None:

@@ -1,0 +1,1 @@
+"""Checks of the explanations themselves, by any method: their results stand beside the maps."""

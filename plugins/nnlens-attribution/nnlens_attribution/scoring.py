@@ -1,0 +1,64 @@
+"""The number that is watched while an input is changed: the target's, by forward passes alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from nnlens.analysis import Context
+from nnlens.errors import AnalysisError
+from nnlens.models.base import Float, Model
+from nnlens_attribution.explaining import probabilities
+from nnlens_attribution.masking import Score
+
+Kind = Literal["logit", "probability"]
+
+
+def network(context: Context) -> Model:
+    """Return the network.
+
+    Raises
+    ------
+    AnalysisError
+        If there is none, or it has no such class as the target.
+    """
+    model, target = context.model, context.request.target
+    if model is None:
+        raise AnalysisError("An attribution needs the model.", "Give it: Lens(run, model=…).")
+    if isinstance(target, int) and not 0 <= target < model.class_count:
+        raise AnalysisError(
+            f"The network has no output {target}.", f"Targets are 0 to {model.class_count - 1}."
+        )
+    return model
+
+
+def score_of(model: Model, target: int | str, kind: Kind) -> Score:
+    """Return what gives the target's number for each input (sample,).
+
+    Parameters
+    ----------
+    model : Model
+    target : int or str
+        A class; or ``"LAYER:INDEX"``, whose activation it is then, of a spatial layer the largest of that channel.
+    kind : {"logit", "probability"}
+        Of a class.
+    """
+    if isinstance(target, str):
+        return _unit(model, target)
+
+    def score(inputs: Float) -> Float:
+        logits = model.predict(inputs)
+        return (probabilities(logits) if kind == "probability" else logits)[:, target]
+
+    return score
+
+
+def _unit(model: Model, target: str) -> Score:
+    layer, _, index = target.rpartition(":")
+
+    def score(inputs: Float) -> Float:
+        activation = model.activations(inputs, [layer])[layer][:, int(index)]
+        return np.asarray(activation.reshape(len(activation), -1).max(axis=1))
+
+    return score
