@@ -1,168 +1,207 @@
-"""What every attribution by gradients shares: the target, batches, and what is said about them."""
+"""What every attribution by gradients shares: batches of samples in, maps out, and what is said about them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nnlens.analysis import Context
-from nnlens.errors import AnalysisError, JobCancelledError
+from nnlens.analysis import Analysis, Context
+from nnlens.errors import AnalysisError
 from nnlens.models.base import Float, Model, Pass
+from nnlens.rules import PLAIN, Rule
+from nnlens.schema import INPUT
+from nnlens_attribution.batches import batch_size, image_batches
+from nnlens_attribution.targets import Target, network, target_of, told
 
-BATCH = 32
-"""Samples in one pass; larger batches leave the processor's cache."""
-PROVIDES = {"attribution": ("sample", "y", "x"), "target": ("sample",), "probability": ("sample",)}
+ABOUT = {"target": ("sample",), "probability": ("sample",)}
+"""What stands beside every map; of a unit as target the activation stands for the probability."""
+PROVIDES = {"attribution": ("sample", "y", "x"), **ABOUT}
+COLORED = {"attribution": ("sample", "channel", "y", "x"), **ABOUT}
 
-Backward = Callable[[Model, Float, "Target"], Pass]
-Picture = Callable[[Pass], Float]
-Explained = tuple[Float, NDArray[np.int64], Float]
-"""Attribution, target and probability of some samples."""
+NOTHING = (
+    "The network's output or its gradient is not finite here, so there is nothing to explain.",
+    "Look at the image and at the preprocessing.",
+)
+
+
+class Attribution(Analysis):
+    """The base of what explains samples, each by a map of its image; its subclasses are registered."""
+
+    scope = "sample"
+    requires = {"image": ("sample", "y", "x", "channel")}
+    provides = PROVIDES
+    needs_model = True
+
+    passes = 1.0
+    """Forward and backward passes for a sample."""
+
+    def estimate(self, sizes: Mapping[str, int]) -> float:
+        """Estimate the seconds for a small network."""
+        return 0.01 + sizes.get("sample", 1) * 0.004 * self.passes
 
 
 @dataclass(frozen=True)
-class Target:
-    """The output that is explained.
+class Made:
+    """What a method made of one batch.
 
     Attributes
     ----------
-    number : int or None
-        None is each sample's predicted class.
+    passed : Pass
+        With logits, and the activations of ``target.kept``.
+    attribution : ndarray, dims (sample, y, x) or (sample, channel, y, x)
+    more : mapping of str to ndarray, dims (sample,)
+        Other variables of the result.
+    target : Target or None
+        What was explained, where it is something else than the target.
     """
 
-    number: int | None
-
-    def classes(self, logits: Float) -> NDArray[np.int64]:
-        """Return the class (sample,) that is explained."""
-        if self.number is None:
-            return logits.argmax(axis=1).astype(np.int64)
-        return np.full(len(logits), self.number, np.int64)
-
-    def seed(self, logits: Float, activations: Mapping[str, Float]) -> Float:  # noqa: ARG002 - the protocol's
-        """Return one at the target and zero elsewhere: the start of the backward pass."""
-        start = np.zeros_like(logits)
-        start[np.arange(len(logits)), self.classes(logits)] = 1
-        return start
+    passed: Pass
+    attribution: Float
+    more: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+    target: Target | None = None
 
 
-def model_of(context: Context) -> Model:
-    """Return the network, having checked the target against it.
-
-    Raises
-    ------
-    AnalysisError
-        If there is none, or it has no such output.
-    """
-    model, target = context.model, context.request.target
-    if model is None:
-        raise AnalysisError("An attribution needs the model.", "Give it: Lens(run, model=…).")
-    if target is not None and not 0 <= target < model.class_count:
-        raise AnalysisError(
-            f"The network has no output {target}.", f"Targets are 0 to {model.class_count - 1}."
-        )
-    return model
+Method = Callable[[Model, Float, Target], Made]
+"""(model, inputs, target) → what was made of them."""
 
 
-def explain(
-    data: xr.Dataset, context: Context, backward: Backward, picture: Picture, words: str
-) -> xr.Dataset:
-    """Explain all samples, in batches.
+def backward(
+    model: Model,
+    inputs: Float,
+    target: Target,
+    wrt: Sequence[str] = (INPUT,),
+    keep: Sequence[str] = (),
+    rule: str | Rule = PLAIN,
+) -> Pass:
+    """Run one forward and one backward pass from the target."""
+    return model.vjp(inputs, target.seed, target.layer, wrt, (*keep, *target.kept), rule)
+
+
+def explain(data: xr.Dataset, context: Context, method: Method, words: str) -> xr.Dataset:
+    """Explain all samples, in batches that fit; a stop keeps those that are done.
 
     Parameters
     ----------
     data : Dataset
-        With ``image``.
+        With ``image``, and ``label`` where that is the target.
     context : Context
-    backward : callable
-        (model, inputs, target) → Pass.
-    picture : callable
-        Pass → (sample, y, x) at the size of the network's input.
+    method : callable
     words : str
         What the caption says of the method.
 
     Returns
     -------
     Dataset
-        The variables of `PROVIDES`, for the samples whose output is finite; raw values.
+        ``attribution``, ``target``, ``probability`` and what else the method made, for the samples whose output and map
+        are finite; raw values.
 
     Raises
     ------
     AnalysisError
         If no output is finite.
+    JobCancelledError
+        If nobody wants them any more.
     """
-    model, target = model_of(context), Target(context.request.target)
-    parts = [
-        _batch(backward(model, model.prepare(images), target), target, picture)
-        for images in _images(data, context)
-    ]
-    attribution, classes, probability = (np.concatenate(part) for part in zip(*parts, strict=True))
-    finite = np.isfinite(probability) & np.isfinite(attribution).all(axis=(1, 2))
-    ids = data["sample"].to_numpy().astype(np.int64)[finite]
-    if not len(ids):
-        raise AnalysisError(
-            "The network's output or its gradient is not finite here, so there is nothing to explain.",
-            "Look at the image and at the preprocessing.",
+    model = network(context)
+    held, seen = Held(context, data.sizes["sample"]), 0
+    ids = data["sample"].to_numpy()
+    for rows, images in image_batches(data, context, batch_size(model)):
+        target = target_of(data, context, rows)
+        held.add(ids[rows], method(model, model.prepare(images), target), target)
+        seen = rows.stop
+        if context.stopping and held.count:
+            break
+    if not held.count:
+        raise AnalysisError(*NOTHING)
+    return held.result(words, seen - held.count, model)
+
+
+class Held:
+    """Collects the maps of all batches; those whose output is not finite are left out.
+
+    Parameters
+    ----------
+    context : Context
+        Which gives the room for them.
+    samples : int
+        How many there may be.
+    """
+
+    def __init__(self, context: Context, samples: int) -> None:
+        self._context, self._samples = context, samples
+        self._maps: Float | None = None
+        self._parts: list[dict[str, NDArray[np.generic]]] = []
+        self._plain: tuple[str, ...] = ()
+        self._target = Target(None)
+        self.count = 0
+
+    def add(self, ids: NDArray[np.int64], made: Made, target: Target) -> None:
+        """Take one batch."""
+        passed, maps, target = made.passed, made.attribution, made.target or target
+        chances = target.chances(passed.logits, passed.activations)
+        part = {
+            "sample": ids,
+            "target": target.numbers(passed.logits),
+            "probability": chances.astype(np.float32, copy=False),
+            **{name: np.asarray(values, np.float32) for name, values in made.more.items()},
+        }
+        # a sum is finite where all its parts are, but for one that overflows
+        good = np.isfinite(chances) & np.isfinite(maps.sum(axis=tuple(range(1, maps.ndim)), dtype=np.float64))
+        if not good.all():
+            maps, part = maps[good], {name: values[good] for name, values in part.items()}
+        self._keep(maps)
+        self._parts.append(part)
+        self._plain, self._target = passed.plain_at, target
+
+    def _keep(self, maps: Float) -> None:
+        if self._maps is None and len(maps) == self._samples:
+            self._maps = np.ascontiguousarray(maps, np.float32)
+        else:
+            if self._maps is None:
+                self._maps = self._context.empty((self._samples, *maps.shape[1:]))
+            self._maps[self.count : self.count + len(maps)] = maps
+        self.count += len(maps)
+
+    def result(self, words: str, left_out: int, model: Model) -> xr.Dataset:
+        """Put everything into one dataset, with what was really used."""
+        assert self._maps is not None  # noqa: S101
+        found = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
+        ids = found.pop("sample")
+        dims = ("sample", "y", "x") if self._maps.ndim == 3 else ("sample", "channel", "y", "x")
+        said = [words, told(self._target, found["target"], found["probability"]), *_lost(left_out)]
+        said += [*_passed(self._plain), *_doubts(model)]
+        return xr.Dataset(
+            {
+                "attribution": (dims, self._maps[: self.count]),
+                **{name: ("sample", values) for name, values in found.items()},
+            },
+            coords={"sample": ids.astype(np.int64, copy=False)},
+            attrs={
+                "caption": " · ".join(part for part in said if part),
+                "left_out": left_out,
+                "from_logits": bool(model.has_logits),
+                "plain_at": ", ".join(self._plain),
+            },
         )
-    caption = [words, _said(classes[finite], probability[finite], target), *_lost(finite), *_doubts(model)]
-    return _result(
-        ids,
-        (attribution[finite], classes[finite], probability[finite]),
-        caption=" · ".join(part for part in caption if part),
-        left_out=int((~finite).sum()),
-        from_logits=bool(model.has_logits),
-    )
 
 
-def _result(ids: NDArray[np.int64], arrays: Explained, **facts: str | int | bool) -> xr.Dataset:
-    held = {name: (dims, array) for (name, dims), array in zip(PROVIDES.items(), arrays, strict=True)}
-    return xr.Dataset(held, coords={"sample": ids}, attrs=facts)
+def _lost(left_out: int) -> list[str]:
+    return [f"{left_out:,} left out"] if left_out else []
 
 
-def _images(data: xr.Dataset, context: Context) -> Iterator[NDArray[np.uint8]]:
-    samples = data.sizes["sample"]
-    if samples == 0:
-        raise AnalysisError("There is no sample to explain.", "Choose one.")
-    for start in range(0, samples, BATCH):
-        if context.cancelled:
-            raise JobCancelledError("Cancelled while explaining samples.")
-        if samples > BATCH:
-            context.progress(start, samples, "explaining samples")
-        images = data["image"] if samples <= BATCH else data["image"].isel(sample=slice(start, start + BATCH))
-        yield images.to_numpy()
-
-
-def _batch(made: Pass, target: Target, picture: Picture) -> Explained:
-    classes = target.classes(made.logits)
-    chosen = probabilities(made.logits)[np.arange(len(classes)), classes]
-    return picture(made).astype(np.float32, copy=False), classes, chosen
-
-
-def probabilities(logits: Float) -> Float:
-    """Return the softmax of logits (sample, class_); NaN for a sample whose logits are not finite."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _said(classes: NDArray[np.int64], probability: Float, target: Target) -> str:
-    if len(classes) == 1:
-        which = "predicted class" if target.number is None else "class"
-        return f"{which} {classes[0]} · probability {probability[0]:.3f}"
-    which = "predicted classes" if target.number is None else f"class {target.number}"
-    return f"{which} of {len(classes):,} samples"
-
-
-def _lost(finite: NDArray[np.bool_]) -> list[str]:
-    lost = int((~finite).sum())
-    return [f"{lost:,} left out"] if lost else []
+def _passed(plain_at: Sequence[str]) -> list[str]:
+    """Say at which nonlinearities the rule had nothing to say."""
+    kinds = Counter(each.rpartition("(")[2].rstrip(")") for each in plain_at)
+    words = " and ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return [f"plain gradient at {words}"] if kinds else []
 
 
 def _doubts(model: Model) -> list[str]:
-    return (
-        []
-        if model.has_logits
-        else ["gradient of the logarithm of probabilities: the network gives no logits"]
-    )
+    if model.has_logits:
+        return []
+    return ["gradient of the logarithm of probabilities: the network gives no logits"]

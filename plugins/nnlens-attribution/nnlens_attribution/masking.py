@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -20,11 +19,6 @@ FILL_DOC = (
 )
 BLUR = 0.05
 """Standard deviation of the blur, as a share of the shorter side; RISE has 5 of 224 pixels cut at a kernel of 11."""
-
-MEMORY = 512 * 2**20
-"""Bytes that the outputs of all layers may take together; a forward pass holds only some of them at a time."""
-COPIES = 32
-"""Most copies in one pass; larger batches leave the processor's cache."""
 
 Score = Callable[[Float], Float]
 """Inputs (sample, channel, y, x) → the target's number for each (sample,)."""
@@ -61,17 +55,6 @@ def gaussian(pixels: int, spread: float) -> Float:
     apart = np.arange(pixels)[:, None] - np.arange(pixels)
     weights = np.exp(-0.5 * (apart / spread) ** 2)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def copies_at_once(model: Model) -> int:
-    """Return how many copies go through the network in one pass: the outputs of all layers stay within the memory."""
-    held = sum(math.prod(layer.shape) for layer in model.layers) * 4
-    return int(np.clip(MEMORY // max(held, 1), 1, COPIES))
-
-
-def pieces(count: int, batch: int) -> list[slice]:
-    """Cut `count` things into slices of at most `batch`."""
-    return [slice(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 
 def placed(order: NDArray[np.int64]) -> NDArray[np.int64]:

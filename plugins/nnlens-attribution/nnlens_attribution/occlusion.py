@@ -11,10 +11,11 @@ import xarray as xr
 
 from nnlens.analysis import Analysis, Context
 from nnlens.models.base import Float, Model
+from nnlens_attribution.batches import batch_size, pieces
 from nnlens_attribution.explaining import PROVIDES
-from nnlens_attribution.masking import FILL_DOC, FILLS, WORDS, Score, copies_at_once, filling, pieces
+from nnlens_attribution.masking import FILL_DOC, FILLS, WORDS, Score, filling
 from nnlens_attribution.probing import Tick, Work, explain_singly
-from nnlens_attribution.scoring import network
+from nnlens_attribution.targets import network
 
 Spot = tuple[slice, slice]
 
@@ -62,7 +63,7 @@ class Occlusion(Analysis):
 
         def probe(model: Model, image: Float, score: Score, tick: Tick) -> Float:
             fill = np.broadcast_to(filling(self.fill, image[None], model)[0], image.shape)
-            return occlude(image, fill, hidden, score, copies_at_once(model), tick)
+            return occlude(image, fill, hidden, score, batch_size(model, held=1), tick)
 
         words = (
             f"{len(hidden):,} patches of {side}×{side} pixels, every {step}, filled with {WORDS[self.fill]}"

@@ -12,9 +12,10 @@ from nnlens.analysis import Context
 from nnlens.errors import AnalysisError, JobCancelledError
 from nnlens.models.base import Float, Model
 from nnlens.schema import UNLABELLED
-from nnlens_attribution.explaining import PROVIDES, probabilities
+from nnlens_attribution.explaining import PROVIDES
 from nnlens_attribution.masking import Score
-from nnlens_attribution.scoring import Kind, network, score_of
+from nnlens_attribution.scoring import Kind, score_of
+from nnlens_attribution.targets import network, probabilities
 
 Tick = Callable[[int], bool]
 """Told how many copies are done; whether to be content with these."""

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from nnlens.analysis import Analysis, Context
 from nnlens.models.base import Float, Model
+from nnlens_attribution.batches import batch_size, pieces
+from nnlens_attribution.cams import interpolation
 from nnlens_attribution.explaining import PROVIDES
-from nnlens_attribution.gradcam import interpolation
-from nnlens_attribution.masking import Score, copies_at_once, pieces
+from nnlens_attribution.masking import Score
 from nnlens_attribution.probing import Tick, Work, explain_singly
-from nnlens_attribution.scoring import network
+from nnlens_attribution.targets import network
 
 
 class RISE(Analysis):
@@ -59,7 +60,7 @@ class RISE(Analysis):
         masks = draw_masks(context.rng, self.masks, cells, self.probability, used.height, used.width)
 
         def probe(model: Model, image: Float, score: Score, tick: Tick) -> Float:
-            return rise(image, masks, score, copies_at_once(model), tick)
+            return rise(image, masks, score, batch_size(model, held=1), tick)
 
         words = (
             f"{len(masks):,} masks of {cells}×{cells} cells, each seen with probability {self.probability:g}"

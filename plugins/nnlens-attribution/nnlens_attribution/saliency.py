@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import param
 import xarray as xr
 
-from nnlens.analysis import Analysis, Context
-from nnlens.models.base import Float, Model, Pass
+from nnlens.analysis import Context
+from nnlens.models.base import Float, Model
 from nnlens.schema import INPUT
-from nnlens_attribution.explaining import PROVIDES, Target, explain
+from nnlens_attribution.explaining import Attribution, Made, backward, explain
+from nnlens_attribution.targets import Target
 
 JOINS = {"max": np.max, "sum": np.sum}
+JOIN_DOC = "How the channels of a color image become one value: the largest, as in the paper, or their sum."
 
 
-class Saliency(Analysis):
+class Saliency(Attribution):
     """Show how strongly each pixel would change the target's logit.
 
     Answers "where is the network sensitive?"; misleads about what it used: a sensitive pixel need not have
@@ -29,38 +29,26 @@ class Saliency(Analysis):
     """
 
     title = "Saliency"
-    scope = "sample"
-    requires = {"image": ("sample", "y", "x", "channel")}
-    provides = PROVIDES
-    needs_model = True
+    priority = 1
 
-    join = param.Selector(
-        default="max",
-        objects=list(JOINS),
-        precedence=10,
-        doc="How the channels of a color image become one value: the largest, as in the paper, or their sum.",
-    )
-
-    def estimate(self, sizes: Mapping[str, int]) -> float:
-        """Estimate the seconds for a small network."""
-        return 0.01 + sizes.get("sample", 1) * 0.004
+    join = param.Selector(default="max", objects=list(JOINS), precedence=10, doc=JOIN_DOC)
 
     def compute(self, data: xr.Dataset, context: Context) -> xr.Dataset:
         """Explain the samples, each with one forward and one backward pass."""
-        colored = data.sizes["channel"] > 1
-        words = f"{self.join} of {data.sizes['channel']} channels" if colored else ""
-        return explain(data, context, input_gradient, self._picture, words)
+        return explain(data, context, self._method, join_words(data, self.join))
 
-    def _picture(self, made: Pass) -> Float:
-        return join_channels(made.gradients[INPUT], self.join)
-
-
-def input_gradient(model: Model, inputs: Float, target: Target) -> Pass:
-    """Return the gradient of the target's logit at the input."""
-    return model.vjp(inputs, target.seed, wrt=(INPUT,))
+    def _method(self, model: Model, inputs: Float, target: Target) -> Made:
+        passed = backward(model, inputs, target)
+        return Made(passed, join_channels(passed.gradients[INPUT], self.join))
 
 
 def join_channels(gradient: Float, join: str) -> Float:
     """Return the absolute values (sample, y, x) of a gradient (sample, channel, y, x)."""
     size = np.abs(gradient)
     return size[:, 0] if size.shape[1] == 1 else JOINS[join](size, axis=1)
+
+
+def join_words(data: xr.Dataset, join: str) -> str:
+    """Say how the channels of color images were joined; nothing of grey ones."""
+    channels = data.sizes["channel"]
+    return f"{join} of {channels} channels" if channels > 1 else ""

@@ -6,31 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from nnlens.analysis import Context
-from nnlens.errors import AnalysisError
 from nnlens.models.base import Float, Model
-from nnlens_attribution.explaining import probabilities
 from nnlens_attribution.masking import Score
+from nnlens_attribution.targets import probabilities
 
 Kind = Literal["logit", "probability"]
-
-
-def network(context: Context) -> Model:
-    """Return the network.
-
-    Raises
-    ------
-    AnalysisError
-        If there is none, or it has no such class as the target.
-    """
-    model, target = context.model, context.request.target
-    if model is None:
-        raise AnalysisError("An attribution needs the model.", "Give it: Lens(run, model=…).")
-    if isinstance(target, int) and not 0 <= target < model.class_count:
-        raise AnalysisError(
-            f"The network has no output {target}.", f"Targets are 0 to {model.class_count - 1}."
-        )
-    return model
 
 
 def score_of(model: Model, target: int | str, kind: Kind) -> Score:

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from nnlens_attribution.explaining import probabilities
-from nnlens_attribution.gradcam import GradCAM, enlarge
-from nnlens_attribution.saliency import Saliency, join_channels
+from nnlens_attribution.cams import enlarge
+from nnlens_attribution.gradcam import GradCAM
+from nnlens_attribution.saliency import Saliency
+from nnlens_attribution.targets import probabilities
 
 from nnlens.errors import AnalysisError
-from nnlens.models.base import layer_named
 from nnlens.testing import TinyModel, tiny_images
 
 torch = pytest.importorskip("torch", reason="torch is an extra")
@@ -19,41 +19,6 @@ def inputs_of(model, pictures):
 def predicted(module, inputs):
     with torch.no_grad():
         return module(inputs).argmax(1)
-
-
-@pytest.mark.parametrize("target", [None, 3])
-def test_saliency_is_captums(network, pictures, asking, target):
-    module, model, _ = network
-    inputs = inputs_of(model, pictures)
-    result = Saliency().compute(pictures, asking(model, target=target))
-    wanted = predicted(module, inputs) if target is None else torch.full((7,), 3)
-    oracle = captum.Saliency(module).attribute(inputs.requires_grad_(), wanted).amax(1)
-    assert result["attribution"].shape == (7, 16, 18)
-    assert np.allclose(result["attribution"], oracle.detach(), rtol=1e-3, atol=1e-6)
-    assert result["target"].values.tolist() == wanted.tolist()
-    assert np.allclose(result["probability"], module(inputs).softmax(1)[range(7), wanted].detach(), atol=1e-5)
-
-
-def test_saliency_summed_over_channels(network, pictures, asking):
-    module, model, _ = network
-    inputs = inputs_of(model, pictures)
-    oracle = captum.Saliency(module).attribute(inputs.requires_grad_(), predicted(module, inputs)).sum(1)
-    result = Saliency(join="sum").compute(pictures, asking(model))
-    assert np.allclose(result["attribution"], oracle.detach(), rtol=1e-3, atol=1e-6)
-
-
-@pytest.mark.parametrize("target", [None, 1])
-def test_gradcam_is_captums(network, pictures, asking, target):
-    module, model, layer = network
-    inputs = inputs_of(model, pictures)
-    wanted = predicted(module, inputs) if target is None else torch.full((7,), 1)
-    method = captum.LayerGradCam(module, module.get_submodule(layer))
-    small = method.attribute(inputs, wanted, relu_attributions=True)
-    oracle = captum.LayerAttribution.interpolate(small, (16, 18), "bilinear")[:, 0]
-    result = GradCAM().compute(pictures, asking(model, layer, target))
-    assert np.allclose(result["attribution"], oracle.detach(), rtol=1e-3, atol=1e-6)
-    _, height, width = layer_named(model.layers, layer).shape
-    assert result.attrs["caption"].startswith(f"{height}×{width} places · ")
 
 
 def test_saliency_is_a_difference_quotient(asking, pictures):
@@ -84,7 +49,7 @@ def test_a_uniform_positive_map_stays_what_it_is():
 
 def test_batches_give_what_single_samples_give(network, pictures, asking, monkeypatch):
     _, model, layer = network
-    monkeypatch.setattr("nnlens_attribution.explaining.BATCH", 2)
+    monkeypatch.setattr("nnlens_attribution.batches.LARGEST", 2)
     for analysis, where in ((Saliency(), None), (GradCAM(), layer)):
         whole = analysis.compute(pictures, asking(model, where))
         for place in range(7):
@@ -146,8 +111,3 @@ def test_samples_without_a_finite_output_are_left_out(asking):
 def test_softmax_of_large_logits():
     assert np.allclose(probabilities(np.array([[1e4, 0], [0, 0]], np.float32)), [[1, 0], [0.5, 0.5]])
     assert np.isnan(probabilities(np.array([[np.nan, 0]], np.float32))).all()
-
-
-def test_one_channel_needs_no_joining():
-    gradient = np.array([[[[-2.0, 1]]]], np.float32)
-    assert join_channels(gradient, "sum").tolist() == [[[2, 1]]]

@@ -14,8 +14,8 @@ from nnlens.analysis import Analysis, Context, Need
 from nnlens.errors import AnalysisError, JobCancelledError
 from nnlens.models.base import Float, Model
 from nnlens.schema import UNLABELLED
-from nnlens_attribution.masking import pieces
-from nnlens_attribution.scoring import network
+from nnlens_attribution.batches import pieces
+from nnlens_attribution.targets import network
 
 GROUP = 64
 """Samples whose maps are held at once, beside those that are checked."""

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlens.models.base import Float
-from nnlens_attribution.masking import Score, pieces, placed
+from nnlens_attribution.batches import pieces
+from nnlens_attribution.masking import Score, placed
 
 
 def ranking(attribution: Float, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from nnlens.analysis import Context
 from nnlens.errors import JobCancelledError
 from nnlens.models.base import Float, Model
+from nnlens_attribution.batches import batch_size
 from nnlens_attribution.checks.checking import Check, groups, method_of, over
 from nnlens_attribution.checks.curves import area, curve, ranking, shares
-from nnlens_attribution.masking import FILL_DOC, FILLS, Score, copies_at_once, filling
-from nnlens_attribution.scoring import network, score_of
+from nnlens_attribution.masking import FILL_DOC, FILLS, Score, filling
+from nnlens_attribution.scoring import score_of
+from nnlens_attribution.targets import network
 
 CURVES = ("deletion", "insertion", "deletion_random", "insertion_random")
 
@@ -87,7 +89,7 @@ class DeletionInsertion(Check):
         ranked = ranking(sample["attribution"].to_numpy(), rng)
         chance = rng.permutation(ranked.size)
         ways = [(image, gone, ranked), (start, image, ranked), (image, gone, chance), (start, image, chance)]
-        return np.stack([curve(*way, counts, score, copies_at_once(model)) for way in ways])
+        return np.stack([curve(*way, counts, score, batch_size(model, held=1)) for way in ways])
 
     def _result(
         self, ids: NDArray[np.int64], curves: Float, share: NDArray[np.float64], method: str

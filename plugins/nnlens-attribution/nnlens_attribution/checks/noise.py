@@ -13,7 +13,7 @@ import xarray as xr
 from nnlens.analysis import Context
 from nnlens.models.base import Float, Model
 from nnlens_attribution.checks.checking import Check, groups, maps_again, maps_of, method_of, over
-from nnlens_attribution.scoring import network
+from nnlens_attribution.targets import network
 
 if TYPE_CHECKING:
     from nnlens.samples.pixels import Images

@@ -21,7 +21,7 @@ from nnlens_attribution.checks.checking import (
     over,
 )
 from nnlens_attribution.checks.similarity import similarity
-from nnlens_attribution.scoring import network
+from nnlens_attribution.targets import network
 
 DEPENDS, HARDLY = 0.3, 0.7
 """Mean rank correlation with all weights drawn anew, below and above which the caption says so."""
