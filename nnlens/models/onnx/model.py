@@ -60,6 +60,7 @@ class OnnxModel:
         self.proto = proto
         self._entry = Entry(proto, name)
         self.preprocess = preprocess or self._entry.preprocess()
+        self._entry.check(self.preprocess.channels)
         found = steps(proto.graph, self._entry.name)
         values = [step.output for step in found]
         self._session = session_for(proto, values, name)
@@ -267,6 +268,24 @@ class Entry:
             )
         order: Order = "grey" if channels == 1 else "RGB"
         return Preprocess(height if height == width else (height, width), order=order)
+
+    def check(self, channels: int) -> None:
+        """Refuse images of another number of channels than the network takes.
+
+        Raises
+        ------
+        ModelError
+            If it tells the number, and it is another.
+        """
+        takes = self._dims[3 if self._channels_last else 1]
+        if takes not in (None, channels):
+            order = "grey" if takes == 1 else "RGB"
+            raise ModelError(
+                f"{self._model} takes images of {takes} channels, and the preprocessing makes them of {channels}.",
+                f"Give order={order!r} (--order {order} on the command line)."
+                if takes in (1, 3)
+                else "Only grey and color images can be made.",
+            )
 
     def inward(self, image: Float) -> NDArray[Any]:
         """Lay out inputs as the network has them."""
