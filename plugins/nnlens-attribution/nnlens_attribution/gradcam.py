@@ -20,7 +20,7 @@ class GradCAM(ClassActivation):
     """
 
     title = "Grad-CAM"
-    priority = 2
+    priority = 10
 
     @staticmethod
     def activate(activation: Float, gradient: Float) -> Float:

@@ -29,7 +29,7 @@ class Saliency(Attribution):
     """
 
     title = "Saliency"
-    priority = 1
+    priority = 20
 
     join = param.Selector(default="max", objects=list(JOINS), precedence=10, doc=JOIN_DOC)
 
