@@ -11,6 +11,7 @@ from torch import Tensor
 from nnlens.errors import ModelError
 from nnlens.models.torch.kinds import Linear
 from nnlens.models.torch.linear_kinds import scaled
+from nnlens.models.torch.masks import Lazily, Mask
 from nnlens.rules import Backward
 
 Change = Callable[[Any], Any]
@@ -149,7 +150,8 @@ class Followed:
             raise ModelError(f"The network writes over what the backward rule must see of {step.name!r}.")
         inputs = [each.detach() for each in step.inputs]
         one = len(inputs) == 1
-        found = self._function(gradient, inputs[0] if one else tuple(inputs), step.output, step)
+        with Lazily():
+            found = self._function(gradient, inputs[0] if one else tuple(inputs), step.output, step)
         step.done()
         gradients = [
             self._fitted(each, own) for each, own in zip([found] if one else found, inputs, strict=True)
@@ -161,6 +163,7 @@ class Followed:
 
     def _fitted(self, gradient: Any, own: Tensor) -> Tensor:
         """Return a gradient of the shape of the input; an input that was spread out gets the sum."""
+        gradient = gradient.made().to(own) if isinstance(gradient, Mask) else gradient
         shape = tuple(getattr(gradient, "shape", ()))
         if isinstance(gradient, Tensor) and shape == own.shape:
             return gradient
