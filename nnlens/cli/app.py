@@ -109,7 +109,9 @@ def _failed(text: str, debug: bool) -> int:
 
 def _called_wrongly(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
-    message = " ".join(error.format_message().split())
+    message = " ".join(
+        error.format_message().replace("Value error, ", "").split()
+    )  # pydantic's word for choices
     if message:  # the bare command has none: it has shown its help
         say(f"nnlens: {message} Try '{context.command_path if context else 'nnlens'} --help'.")
     return EXIT_USAGE

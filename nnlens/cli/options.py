@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nnlens.cli import values
-from nnlens.cli.console import progress
+from nnlens.cli.console import progress, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,12 +168,16 @@ def _given(**options: Any) -> dict[str, Any]:
 
 
 def fetch_samples(samples: str, split: str, download: bool) -> None:
-    """Fetch a data set that is not here, if that was asked for, and show how far it is."""
+    """Fetch a data set that is not here, if that was asked for; say where the split is a name and picks nothing."""
+    from nnlens.samples.dividing import USUAL, is_undivided
+
     if download:
         from nnlens.samples.downloads import ensure
 
         with progress() as report:
             ensure(samples, split, report)
+    if split not in (*USUAL, "all") and is_undivided(samples):
+        say(f"{samples} has no splits: all of it is taken, and called {split}.")
 
 
 def layers_to_keep(texts: list[str] | None) -> Sequence[str] | str | None:

@@ -34,6 +34,14 @@ def splits_of(source: str) -> list[str]:
         return UNDIVIDED
 
 
+def is_undivided(source: str) -> bool:
+    """Whether a folder or file holds samples and no splits, so that a split's name picks nothing."""
+    try:
+        return holds_samples(source) and not _splits(source)
+    except (SamplesError, OSError):
+        return False
+
+
 def _splits(source: str) -> list[str]:
     if source == "digits":
         return [split for split in DIGITS if split != "all"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nnlens as library
@@ -179,3 +180,18 @@ def test_lines_come_only_now_and_then(monkeypatch, capsys):
         "capturing · 1,000 of 3,000 samples · about 20 s left",
         "capturing · 2,000 of 3,000 samples · about 10 s left",
     ]
+
+
+def test_a_split_of_what_is_not_divided_is_said_to_be_a_name(nnlens, tmp_path):
+    images = np.zeros((20, 8, 8), np.uint8)
+    np.savez(tmp_path / "all.npz", images=images, labels=np.arange(20) % 10)
+    answer = nnlens("capture", "zoo:digits", tmp_path / "all.npz", tmp_path / "run", "--split", "bogus")
+    assert "all.npz has no splits: all of it is taken, and called bogus." in answer.error
+    usual = nnlens("capture", "zoo:digits", tmp_path / "all.npz", tmp_path / "two", "--split", "test")
+    assert "no splits" not in usual.error
+
+
+def test_a_wrong_choice_is_told_without_words_of_the_parser(nnlens, tmp_path):
+    answer = nnlens("capture", *DIGITS, tmp_path / "run", "--order", "purple")
+    assert answer.status == 2
+    assert answer.error.startswith("nnlens: Invalid value for '--order': 'purple' is not one of 'RGB'")

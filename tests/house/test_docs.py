@@ -111,9 +111,6 @@ def test_the_five_lines_of_the_readme_work(tmp_path, monkeypatch):
     assert len(names["projection"]) == len(names["store"].samples["label"])
 
 
-@pytest.mark.xfail(
-    raises=nnlens.errors.ModelError, reason="until the torch adapter follows rules", strict=False
-)
 def test_the_worked_example_of_a_backward_rule_works(monkeypatch):
     """Its last lines hold the rule against autograd."""
     from nnlens import rules

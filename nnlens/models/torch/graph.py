@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from nnlens.models.base import LayerInfo
 from nnlens.models.preprocess import Preprocess
 from nnlens.models.probability import Values, explains, meaning
 from nnlens.models.torch.functions import TRANSPARENT, main_tensor, tensors
+from nnlens.models.torch.places import Key, Place
 from nnlens.models.torch.state import evaluating, unchanged
 from nnlens.models.torch.trace import IMAGE, Call, Sources, Tracer, image_like
 from nnlens.schema import INPUT
@@ -63,6 +65,8 @@ class Graph:
         Whether it writes over its input.
     outputs : int
         How many tensors it returns, of which one is for the classes.
+    places : mapping of (str, int) to Place
+        Of functions that a backward rule may be for.
     """
 
     layers: tuple[LayerInfo, ...]
@@ -73,6 +77,7 @@ class Graph:
     written: tuple[Tensor, ...]
     image_written: bool
     outputs: int = 1
+    places: Mapping[Key, Place] = field(default_factory=dict)
 
 
 def watch(module: nn.Module, preprocess: Preprocess, device: torch.device, dtype: torch.dtype) -> Graph:
@@ -110,6 +115,7 @@ def watch(module: nn.Module, preprocess: Preprocess, device: torch.device, dtype
         written,
         image._version > 0,
         count,
+        {key: visit.place([layer.name for layer in layers]) for key, visit in tracer.visits.items()},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -28,9 +28,10 @@ from nnlens.models.torch.functions import MAIN, main_tensor
 from nnlens.models.torch.graph import watch
 from nnlens.models.torch.memory import channels_last, gains_by_channels_last
 from nnlens.models.torch.recording import Recorder
+from nnlens.models.torch.ruling import Ruling
 from nnlens.models.torch.state import evaluating, frozen, unchanged
 from nnlens.models.torch.trace import image_like
-from nnlens.rules import PLAIN, Rule, find_rule
+from nnlens.rules import ABSORBED, PLAIN, Rule, find_rule
 from nnlens.schema import INPUT, LOGITS
 
 if TYPE_CHECKING:
@@ -139,19 +140,21 @@ class TorchModel:
         rule: str | Rule = PLAIN,
     ) -> Pass:
         """Run one forward and one backward pass; see `nnlens.models.base.Model.vjp`."""
-        if find_rule(rule).backward:
-            raise ModelError(f"The backward rule {rule!r} cannot be followed here.")
-        start = LOGITS if at is None else at
-        ends = (start, *wrt)
+        followed, start = find_rule(rule), LOGITS if at is None else at
+        ends = (start, *(name for name in wrt if name != ABSORBED or not followed.absorbing))
         positions = find_layers((*ends, *keep), self.layers, self._positions)
+        ruling = self._ruling(followed, len(inputs), ABSORBED in wrt)
         with torch.inference_mode(False), torch.enable_grad(), self._left_as_found(), frozen(self.module):
-            image = self._tensor(inputs).requires_grad_(INPUT in wrt or self._starts_early(positions, wrt))
-            tensors, edges = self._forward(image, positions, ends)
+            image = self._tensor(inputs).requires_grad_(
+                ruling is not None or INPUT in wrt or self._starts_early(positions, wrt)
+            )
+            tensors, edges = self._forward(image, positions, ends, ruling=ruling)
             kept = {name: _array(tensors[name]) for name in dict.fromkeys((*keep, start))}
             logits = _array(tensors[LOGITS])
             gradient = torch.from_numpy(checked_seed(seed, logits, kept, tensors[start].shape))
             gradients = _gradients(edges, start, wrt, gradient.to(tensors[start]))
-        return Pass(logits, {name: kept[name] for name in keep}, gradients)
+        plain_at = () if ruling is None else ruling.plain_at
+        return Pass(logits, {name: kept[name] for name in keep}, gradients, plain_at)
 
     def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> Model:
         """Return a copy with weights drawn anew; see `nnlens.models.base.Model.randomized`."""
@@ -167,6 +170,13 @@ class TorchModel:
             return gains_by_channels_last(
                 self.module, lambda image: self._forward(image, {})[0][LOGITS], noise
             )
+
+    def _ruling(self, rule: Rule, samples: int, absorbed: bool) -> Ruling | None:
+        """Return what follows a rule; nothing does where it is the gradient."""
+        if not rule.backward:
+            return None
+        tap = torch.zeros(samples, device=self._device, dtype=self._dtype) if absorbed else None
+        return Ruling(rule, self._graph.places, tap)
 
     def _starts_early(self, positions: Mapping[str, int], wrt: Sequence[str]) -> bool:
         """Whether a gradient is wanted where the network writes over a tensor: no graph can start there."""
@@ -189,6 +199,7 @@ class TorchModel:
         positions: Mapping[str, int],
         ends: Sequence[str] = (),
         means: Container[int] = (),
+        ruling: Ruling | None = None,
     ) -> tuple[dict[str, Tensor], dict[str, GradientEdge]]:
         """Run the network once.
 
@@ -202,7 +213,8 @@ class TorchModel:
         place = self._graph.logits
         wanted = {*positions.values()} | ({place.layer} if place.layer is not None else set())
         differentiable = {positions[name] for name in ends if name in positions}
-        with Recorder(self._graph.calls, wanted, place.function, differentiable, means) as recorder:
+        recorder = Recorder(self._graph.calls, wanted, place.function, differentiable, means)
+        with ruling or nullcontext(), recorder:  # in this order the recorder sees what the rule returns
             output = main_tensor(self.module(image.clone() if self._graph.image_written else image))
         missing = [name for name, position in positions.items() if position not in recorder.outputs]
         if missing:

@@ -17,6 +17,8 @@ from torch.export.unflatten import InterpreterModule, UnflattenedModule
 from torch.overrides import TorchFunctionMode
 
 from nnlens.models.torch.functions import function_name, layer_kind, main_tensor, tensors, works_in_place
+from nnlens.models.torch.kinds import READERS
+from nnlens.models.torch.places import Key, Visit
 
 BATCH = 2
 """Samples in the watched pass: with one, a dimension of the batch could not be told from others."""
@@ -96,6 +98,8 @@ class Tracer(TorchFunctionMode):
         Position of the layer whose output a tensor is, by the tensor's id.
     origins : dict
         Origin of a tensor, by its id.
+    visits : dict
+        Calls of functions that a backward rule may be for, inside of layers too.
     """
 
     def __init__(self, module: nn.Module, image: Tensor) -> None:
@@ -104,6 +108,8 @@ class Tracer(TorchFunctionMode):
         self.calls: list[Call] = []
         self.made: dict[int, int] = {}
         self.origins: dict[int, Origin] = {}
+        self.visits: dict[Key, Visit] = {}
+        self._inside: list[Visit] = []
         self._sources: dict[int, Sources] = {id(image): frozenset({IMAGE})}
         self._alive: list[object] = [image]  # ids are only unique among the living
         self._outputs: list[tuple[Tensor, int]] = []
@@ -150,13 +156,26 @@ class Tracer(TorchFunctionMode):
             self._sources[id(tensor)] = sources
             if inputs and tensor is not inputs[0]:
                 self.origins[id(tensor)] = Origin(name, ordinal, inputs[0])
+        self._visit((name, ordinal), inputs, result)
         if isinstance(result, Tensor) and not self._in_leaf():
             self._note_function(name, ordinal, func, inputs, result, sources)
+        if name in READERS and not self._in_leaf():
+            self._inside.clear()
         return result
 
     def sources_of(self, tensor: Tensor) -> Sources:
         """Return the positions of the layers that a tensor was computed from last."""
         return self._sources.get(id(tensor), frozenset())
+
+    def _visit(self, key: Key, inputs: list[Tensor], result: Any) -> None:
+        output = main_tensor(result)
+        if key[0] in READERS and output is not None:
+            visit = Visit(f"{self._around()}F.{key[0]}", inputs, output)
+            self.visits[key] = visit
+            self._inside.append(visit)
+
+    def _around(self) -> str:
+        return self._within[-1][0] + "." if self._within else ""
 
     def _note_function(
         self,
@@ -171,11 +190,10 @@ class Tracer(TorchFunctionMode):
         kind = layer_kind(name, inputs, result, computed)
         if kind is None:
             return
-        around = self._within[-1][0] + "." if self._within else ""
         weights = [tensor for tensor in inputs if isinstance(tensor, nn.Parameter)]
         owner = next((self._owners[id(weight)] for weight in weights if self._owners.get(id(weight))), None)
         in_place = works_in_place(func) or result is inputs[0]
-        label = owner or f"{around}F.{name}"
+        label = owner or f"{self._around()}F.{name}"
         call = Call(name, ordinal, label, kind, tuple(result.shape[1:]), sources, *_weight(weights))
         call.in_place = in_place
         self._add(call, result)
@@ -186,6 +204,11 @@ class Tracer(TorchFunctionMode):
 
     def _leave_module(self, module: nn.Module, _args: Any, output: Any) -> None:
         _, leaf, sources = self._within.pop()
+        self._leave(module, leaf, sources, output)
+        if not self._in_leaf():
+            self._inside.clear()
+
+    def _leave(self, module: nn.Module, leaf: bool, sources: Sources, output: Any) -> None:
         ordinal = self._counts[id(module)]
         self._counts[id(module)] += 1
         tensor = main_tensor(output)
@@ -210,6 +233,8 @@ class Tracer(TorchFunctionMode):
         call.sampled = len(output) == BATCH
         position = len(self.calls)
         self.calls.append(call)
+        for visit in self._inside:
+            visit.position = position
         self._outputs.append((output, output._version))
         self._sources[id(output)] = frozenset({position})
         self.made[id(output)] = position

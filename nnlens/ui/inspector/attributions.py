@@ -94,7 +94,7 @@ class Attributions:
             "sample": [sample],
             "target": None if self.target == PREDICTED else int(self.target),
         }
-        if tool.on_layer:
+        if self._on_layer(analysis):
             request["layer"] = self.at
         settle = partial(self._settle, slot, sample)
         try:
@@ -113,7 +113,7 @@ class Attributions:
 
     def _follow(self) -> None:
         """Look at the layer of map A where no other was chosen."""
-        if self.at != self._asked_at and any(self._tool(analysis).on_layer for analysis in self.chosen):
+        if self.at != self._asked_at and any(map(self._on_layer, self.chosen)):
             self.ask()
 
     def _settle(self, slot: int, sample: int, outcome: Shown) -> None:
@@ -138,6 +138,11 @@ class Attributions:
 
     def _tool(self, analysis: str) -> Tool:
         return next(tool for tool in self.tools if tool.id == analysis)
+
+    def _on_layer(self, analysis: str) -> bool:
+        """Whether a method works on a layer, by itself or by what it runs first."""
+        lens = self.session.lens
+        return self._tool(analysis).on_layer or (lens is not None and lens.wants_layer(analysis))
 
     # ---------------------------------------------------------------------------------------------------- drawing
     def paint(self) -> None:
@@ -219,7 +224,7 @@ class Attributions:
         return menu("target", "which output is explained", options, self.target)
 
     def _layer_menu(self) -> Markup:
-        if not self.spatial or not any(self._tool(analysis).on_layer for analysis in self.chosen):
+        if not self.spatial or not any(map(self._on_layer, self.chosen)):
             return Markup("")
         return menu(
             "at",

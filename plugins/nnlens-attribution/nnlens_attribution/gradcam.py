@@ -27,6 +27,7 @@ class GradCAM(Analysis):
 
     title = "Grad-CAM"
     scope = "sample"
+    priority = 10
     requires = {"image": ("sample", "y", "x", "channel")}
     provides = PROVIDES
     needs_model = True

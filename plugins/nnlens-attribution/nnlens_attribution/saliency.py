@@ -30,6 +30,7 @@ class Saliency(Analysis):
 
     title = "Saliency"
     scope = "sample"
+    priority = 20
     requires = {"image": ("sample", "y", "x", "channel")}
     provides = PROVIDES
     needs_model = True

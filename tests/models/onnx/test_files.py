@@ -135,7 +135,7 @@ def test_other_mistakes_are_named(save, weights):
     save("net.onnx", weights=weights)
     with pytest.raises(ModelError, match="holds the whole network"):
         load_model("net.onnx", "net.py:net")
-    with pytest.raises(ModelError, match="does not take inputs of 1×11×11"):
+    with pytest.raises(ModelError, match="takes images of 3 channels, and the preprocessing makes them of 1"):
         load_model("net.onnx", preprocess=Preprocess(11, order="grey"))
     model = save("two.onnx", weights=weights)
     model.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, (1,)))

@@ -188,3 +188,14 @@ def test_it_is_captured_from_the_command_line_and_an_attribution_says_what_is_mi
     assert main(["run", "run", "saliency", "--sample", "2", "--model", "net.onnx"]) == 1
     assert "ONNX has no gradients" in capfd.readouterr().err
     assert main(["run", "run", "pca", "--layer", "tanh"]) == 0
+
+
+@pytest.mark.parametrize(("takes", "order", "other"), [(1, "RGB", "grey"), (3, "grey", "RGB")])
+def test_another_number_of_channels_is_told_in_words_of_its_own(save, takes, order, other):
+    weights = {"stem.weight": np.ones((4, takes, 3, 3), np.float32)}
+    nodes = [("Conv", ["image", "stem.weight"], "stem", {}), ("GlobalAveragePool", ["stem"], "p", {})]
+    nodes.append(("Flatten", ["p"], "fc", {}))
+    save("net.onnx", nodes=nodes, weights=weights, shape=("batch", takes, 11, 11), output="fc", classes=4)
+    with pytest.raises(ModelError, match=rf"takes images of {takes} channels.*\(--order {other} on"):
+        load_model("net.onnx", preprocess=Preprocess(11, order=order))
+    assert load_model("net.onnx", preprocess=Preprocess(11, order=other)).preprocess.order == other
