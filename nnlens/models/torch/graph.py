@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +79,15 @@ class Graph:
     image_written: bool
     outputs: int = 1
     places: Mapping[Key, Place] = field(default_factory=dict)
+
+    @cached_property
+    def names(self) -> Mapping[nn.Module, Mapping[int, str]]:
+        """Names of the calls of modules that are layers."""
+        names: dict[nn.Module, dict[int, str]] = {}
+        for call, layer in zip(self.calls, self.layers, strict=True):
+            if not isinstance(call.owner, str):
+                names.setdefault(call.owner, {})[call.ordinal] = layer.name
+        return names
 
 
 def watch(module: nn.Module, preprocess: Preprocess, device: torch.device, dtype: torch.dtype) -> Graph:

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from nnlens.models.torch.functions import works_in_place
 
+Args = tuple[Any, ...]
+Kwargs = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class Linear:
@@ -53,8 +56,8 @@ class Reading:
     """
 
     kind: str
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
+    args: Args
+    kwargs: Kwargs
     inputs: tuple[int, ...] = (0,)
     settings: Mapping[str, float] = field(default_factory=dict)
     in_place: bool = False
@@ -62,7 +65,7 @@ class Reading:
     whole: bool = True
 
 
-Reader = Callable[[Any, tuple[Any, ...], dict[str, Any]], "Reading | None"]
+Reader = Callable[[Any, Args, Kwargs], "Reading | None"]
 
 SIMPLE = {
     "relu": "ReLU",
@@ -97,19 +100,16 @@ BURIED = {
 }
 
 
-def read(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reading | None:
+def read(reader: Reader, func: Any, args: Args, kwargs: Kwargs) -> Reading | None:
     """Return what a call is, or None where no rule has to know of it.
 
     Parameters
     ----------
-    name : str
-        By `nnlens.models.torch.functions.function_name`.
+    reader : callable
+        Of those for functions of this name.
     func : callable
     args, kwargs
     """
-    reader = READERS.get(name)
-    if reader is None:
-        return None
     if "input" in kwargs:
         args, kwargs = (kwargs["input"], *args), {key: kwargs[key] for key in kwargs if key != "input"}
     reading = reader(func, args, kwargs)
@@ -118,15 +118,13 @@ def read(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return reading
 
 
-def _get(args: tuple[Any, ...], kwargs: Mapping[str, Any], place: int, name: str, default: Any = None) -> Any:
+def _get(args: Args, kwargs: Kwargs, place: int, name: str, default: Any = None) -> Any:
     """Return an argument, a tensor of one number as that number."""
     value = args[place] if len(args) > place else kwargs.get(name, default)
     return value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
 
 
-def _elementwise(
-    kind: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], **settings: float
-) -> Reading:
+def _elementwise(kind: str, func: Any, args: Args, kwargs: Kwargs, **settings: float) -> Reading:
     # where a function of torch.nn.functional takes more flags than `inplace`, evaluation mode leaves them False
     in_place = works_in_place(func) or kwargs.get("inplace", False) or any(each is True for each in args[1:])
     return Reading(kind, args, kwargs, settings=settings, in_place=in_place)
@@ -140,11 +138,11 @@ def _buried(kind: str) -> Reader:
     return lambda func, args, kwargs: Reading(kind, args, kwargs, whole=False)  # noqa: ARG005
 
 
-def _relu6(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reading:
+def _relu6(func: Any, args: Args, kwargs: Kwargs) -> Reading:
     return _elementwise("ReLU6", func, args, kwargs, top=6.0)
 
 
-def _between(func: Any, args: Any, kwargs: Any, low: Any, high: Any) -> Reading | None:
+def _between(func: Any, args: Args, kwargs: Kwargs, low: Any, high: Any) -> Reading | None:
     if isinstance(low, int | float) and low == 0 and high is None:
         return _elementwise("ReLU", func, args, kwargs)
     if isinstance(low, int | float) and low == 0 and isinstance(high, int | float) and high > 0:
@@ -152,32 +150,32 @@ def _between(func: Any, args: Any, kwargs: Any, low: Any, high: Any) -> Reading 
     return _elementwise("Hardtanh", func, args, kwargs)
 
 
-def _hardtanh(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reading | None:
+def _hardtanh(func: Any, args: Args, kwargs: Kwargs) -> Reading | None:
     low, high = _get(args, kwargs, 1, "min_val", -1.0), _get(args, kwargs, 2, "max_val", 1.0)
     return _between(func, args, kwargs, low, high)
 
 
-def _clamp(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reading | None:
+def _clamp(func: Any, args: Args, kwargs: Kwargs) -> Reading | None:
     return _between(func, args, kwargs, _get(args, kwargs, 1, "min"), _get(args, kwargs, 2, "max"))
 
 
-def _threshold(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reading:
+def _threshold(func: Any, args: Args, kwargs: Kwargs) -> Reading:
     bounds = _get(args, kwargs, 1, "threshold"), _get(args, kwargs, 2, "value")
     return _elementwise("ReLU" if bounds == (0, 0) else "Hardtanh", func, args, kwargs)
 
 
-def _leaky(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reading:
+def _leaky(func: Any, args: Args, kwargs: Kwargs) -> Reading:
     slope = float(_get(args, kwargs, 1, "negative_slope", 0.01))
     return _elementwise("LeakyReLU", func, args, kwargs, slope=slope)
 
 
-def _rrelu(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reading:
+def _rrelu(func: Any, args: Args, kwargs: Kwargs) -> Reading:
     """In evaluation mode it is a LeakyReLU of the mean slope."""
     bounds = _get(args, kwargs, 1, "lower", 1 / 8), _get(args, kwargs, 2, "upper", 1 / 3)
     return _elementwise("LeakyReLU", func, args, kwargs, slope=sum(bounds) / 2)
 
 
-def _maximum(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reading | None:
+def _maximum(func: Any, args: Args, kwargs: Kwargs) -> Reading | None:
     """Read the larger of a tensor and zero as a rectifier."""
     del func
     values = (*args, kwargs["other"]) if "other" in kwargs else args
@@ -191,7 +189,7 @@ def _maximum(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Readin
     return Reading("ReLU", values, {}, (place,))
 
 
-READERS: dict[str, Reader] = {
+NONLINEAR_READERS: Mapping[str, Reader] = {
     **{name: _simple(kind) for name, kind in SIMPLE.items()},
     **{name: _buried(kind) for name, kind in BURIED.items()},
     "relu6": _relu6,

@@ -21,11 +21,14 @@ class Place:
         Of the layer.
     input_changes, output_changes : bool
         Whether the network writes over it later.
+    weighted : (str, int) or None
+        Of a normalization, the convolution or dense layer whose output nothing else reads.
     """
 
     name: str
     input_changes: bool = False
     output_changes: bool = False
+    weighted: Key | None = None
 
 
 @dataclass
@@ -40,12 +43,15 @@ class Visit:
     output : Tensor
     position : int or None
         Of the layer that it is or belongs to.
+    weighted : (str, int) or None
+        As in `Place`.
     """
 
     label: str
     inputs: list[Tensor]
     output: Tensor
     position: int | None = None
+    weighted: Key | None = None
 
     def __post_init__(self) -> None:
         self._versions = [tensor._version for tensor in (*self.inputs, self.output)]
@@ -63,4 +69,4 @@ class Visit:
             tensor._version != version
             for tensor, version in zip((*self.inputs, self.output), self._versions, strict=True)
         )
-        return Place(name, any(inputs), output)
+        return Place(name, any(inputs), output, self.weighted)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nnlens.errors import ModelError
 from nnlens.models.torch.kinds import Linear
+from nnlens.models.torch.linear_kinds import scaled
 from nnlens.rules import Backward
 
 Change = Callable[[Any], Any]
@@ -28,6 +29,8 @@ class TorchStep:
         Computes the output from inputs, and writes over none.
     linear : Linear, optional
         What `run` does, where it is linear.
+    own : Tensor, optional
+        The output in a graph of the layer's own, where there is one already.
     """
 
     def __init__(
@@ -38,12 +41,14 @@ class TorchStep:
         inputs: Sequence[Tensor],
         run: Callable[..., Tensor],
         linear: Linear | None = None,
+        own: Tensor | None = None,
     ) -> None:
         self.name, self.kind, self.settings = name, kind, settings
         self.inputs = tuple(inputs)
-        self.output: Tensor | None = None
+        self.output: Tensor | None = None if own is None else own.detach()
         self._run, self._linear = run, linear
-        self._own: Tensor | None = None
+        self._own = own
+        self._scale: Tensor | None = None
         self._changed: dict[Change, tuple[Tensor, Tensor]] = {}
 
     def back(self, gradient: Tensor, weight: Change | None = None) -> Any:
@@ -53,6 +58,8 @@ class TorchStep:
                 self.forward(self.inputs[0], weight)
             leaf, output = self._changed[weight]  # of what is linear the gradient is the same at every input
             return torch.autograd.grad(output, leaf, gradient, retain_graph=True)[0]
+        if self._scale is not None:
+            gradient = scaled(gradient, self._scale, None)
         found = torch.autograd.grad(self.graph(), self.inputs, gradient, retain_graph=True)
         return found if len(found) > 1 else found[0]
 
@@ -80,6 +87,29 @@ class TorchStep:
                 self._own = self._run(*(each.requires_grad_() for each in self.inputs))
         return self._own
 
+    def merge(self, norm: Linear, output: Tensor) -> None:
+        """Become one step with the normalization that follows, whose output this is.
+
+        Parameters
+        ----------
+        norm : Linear
+        output : Tensor
+        """
+        linear = self._linear
+        if linear is None or linear.axis is None or norm.bias is None:  # `mergeable` says so
+            return
+        shape = [1] * linear.weight.ndim
+        shape[linear.axis] = -1
+        before = 0 if linear.bias is None else linear.bias * norm.weight
+        weight = linear.weight * norm.weight.view(shape)
+        self._linear = Linear(linear.apply, weight, before + norm.bias, linear.axis)
+        self._scale, self.output = norm.weight, output
+
+    @property
+    def mergeable(self) -> bool:
+        """Whether a normalization can be made part of the weights."""
+        return self._linear is not None and self._linear.axis is not None
+
     def done(self) -> None:
         """Let go of the graphs."""
         self._own = None
@@ -93,12 +123,12 @@ class Followed:
     ----------
     step : TorchStep
     function : callable
-    absorbing : bool
-        Whether it is told what the step keeps of the sum of the gradient.
+    tap : Tensor, dims (sample,), optional
+        Whose gradient is what the step keeps of the sum of its own.
     """
 
-    def __init__(self, step: TorchStep, function: Backward, absorbing: bool = False) -> None:
-        self.step, self._function, self.absorbing = step, function, absorbing
+    def __init__(self, step: TorchStep, function: Backward, tap: Tensor | None = None) -> None:
+        self.step, self.tap, self._function = step, tap, function
         self._watched: list[tuple[Tensor, int]] = []
 
     def watch(self) -> None:
@@ -106,7 +136,7 @@ class Followed:
         kept = [*self.step.inputs, *([] if self.step.output is None else [self.step.output])]
         self._watched = [(tensor, tensor._version) for tensor in kept]
 
-    def back(self, gradient: Tensor, samples: int) -> tuple[Tensor | None, list[Tensor]]:
+    def back(self, gradient: Tensor) -> tuple[Tensor | None, list[Tensor]]:
         """Return what is absorbed, dims (sample,), and the gradients at the inputs.
 
         Raises
@@ -124,8 +154,9 @@ class Followed:
         gradients = [
             self._fitted(each, own) for each, own in zip([found] if one else found, inputs, strict=True)
         ]
-        if not self.absorbing:
+        if self.tap is None:
             return None, gradients
+        samples = len(self.tap)
         return _sums(gradient, samples) - sum(_sums(each, samples) for each in gradients), gradients
 
     def _fitted(self, gradient: Any, own: Tensor) -> Tensor:
@@ -141,28 +172,26 @@ class Followed:
         )
 
 
-def replaced(followed: Followed, result: Tensor, tap: Tensor | None, inputs: Sequence[Tensor]) -> Tensor:
+def replaced(followed: Followed, result: Tensor, inputs: Sequence[Tensor]) -> Tensor:
     """Return a result so that the gradient takes the rule's way to the inputs."""
-    return _Replaced.apply(followed, result, tap, *inputs)
+    return _Replaced.apply(followed, result, followed.tap, *inputs)
 
 
-def overwritten(
-    followed: Followed, write: Callable[[Tensor], None], tap: Tensor | None, inputs: Sequence[Tensor]
-) -> Tensor:
+def overwritten(followed: Followed, write: Callable[..., object], inputs: Sequence[Tensor]) -> Tensor:
     """Write over the first input, and return it so that the gradient takes the rule's way to what it was."""
-    return _Overwritten.apply(followed, write, tap, *inputs)
+    return _Overwritten.apply(followed, write, followed.tap, *inputs)
 
 
 class _Replaced(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, followed: Followed, result: Tensor, tap: Tensor | None, *inputs: Tensor) -> Tensor:
-        del inputs
-        ctx.followed, ctx.samples = followed, 0 if tap is None else len(tap)
+        del tap, inputs
+        ctx.followed = followed
         return result.detach()  # else an input that is returned as it is
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        absorbed, gradients = ctx.followed.back(gradient, ctx.samples)
+        absorbed, gradients = ctx.followed.back(gradient)
         return None, None, absorbed, *gradients
 
 
@@ -171,12 +200,13 @@ class _Overwritten(torch.autograd.Function):
     def forward(
         ctx: Any,
         followed: Followed,
-        write: Callable[..., None],
+        write: Callable[..., object],
         tap: Tensor | None,
         first: Tensor,
         *inputs: Tensor,
     ) -> Tensor:
-        ctx.followed, ctx.samples = followed, 0 if tap is None else len(tap)
+        del tap
+        ctx.followed = followed
         write(first, *inputs)
         ctx.mark_dirty(first)
         return first

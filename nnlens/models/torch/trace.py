@@ -17,8 +17,9 @@ from torch.export.unflatten import InterpreterModule, UnflattenedModule
 from torch.overrides import TorchFunctionMode
 
 from nnlens.models.torch.functions import function_name, layer_kind, main_tensor, tensors, works_in_place
-from nnlens.models.torch.kinds import READERS
+from nnlens.models.torch.linear_kinds import WEIGHTED
 from nnlens.models.torch.places import Key, Visit
+from nnlens.models.torch.readers import READERS
 
 BATCH = 2
 """Samples in the watched pass: with one, a dimension of the batch could not be told from others."""
@@ -56,6 +57,8 @@ class Call:
         Whether something later writes over the output.
     sampled : bool
         Whether the output has a number for every sample; where windows of all images are one batch it has not.
+    weights : tuple of Tensor
+        Its parameters.
     """
 
     owner: nn.Module | str
@@ -70,6 +73,7 @@ class Call:
     aliases: list[str] = field(default_factory=list)
     overwritten: bool = False
     sampled: bool = True
+    weights: tuple[Tensor, ...] = ()
 
     def also_called(self, names: list[str]) -> None:
         """Note modules around it that give the same output; a function has no better name than the innermost."""
@@ -110,6 +114,8 @@ class Tracer(TorchFunctionMode):
         self.origins: dict[int, Origin] = {}
         self.visits: dict[Key, Visit] = {}
         self._inside: list[Visit] = []
+        self._readers: Counter[int] = Counter()
+        self._weighted: dict[int, Key] = {}
         self._sources: dict[int, Sources] = {id(image): frozenset({IMAGE})}
         self._alive: list[object] = [image]  # ids are only unique among the living
         self._outputs: list[tuple[Tensor, int]] = []
@@ -137,6 +143,9 @@ class Tracer(TorchFunctionMode):
         super().__exit__(*exception)
         for handle in self._handles:
             handle.remove()
+        for visit in self.visits.values():
+            if visit.weighted is not None and self._readers[id(visit.inputs[0])] > 1:
+                visit.weighted = None
         for (tensor, version), call in zip(self._outputs, self.calls, strict=True):
             call.overwritten = tensor._version != version
 
@@ -169,8 +178,14 @@ class Tracer(TorchFunctionMode):
 
     def _visit(self, key: Key, inputs: list[Tensor], result: Any) -> None:
         output = main_tensor(result)
+        if output is not None:
+            self._readers.update(id(tensor) for tensor in inputs)
         if key[0] in READERS and output is not None:
             visit = Visit(f"{self._around()}F.{key[0]}", inputs, output)
+            if key[0] == "batch_norm":
+                visit.weighted = self._weighted.get(id(inputs[0]))
+            elif key[0] in WEIGHTED:
+                self._weighted[id(output)] = key
             self.visits[key] = visit
             self._inside.append(visit)
 
@@ -195,7 +210,7 @@ class Tracer(TorchFunctionMode):
         in_place = works_in_place(func) or result is inputs[0]
         label = owner or f"{self._around()}F.{name}"
         call = Call(name, ordinal, label, kind, tuple(result.shape[1:]), sources, *_weight(weights))
-        call.in_place = in_place
+        call.in_place, call.weights = in_place, tuple(weights)
         self._add(call, result)
 
     def _enter_module(self, module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -221,7 +236,7 @@ class Tracer(TorchFunctionMode):
             return
         shape = tuple(tensor.shape[1:])
         call = Call(module, ordinal, names[0], _kind(module), shape, sources, *_weight(module.parameters()))
-        call.aliases += names[1:]
+        call.aliases, call.weights = [*call.aliases, *names[1:]], tuple(module.parameters())
         self._alive.append(output)
         self._add(call, tensor)
         for other in tensors(output):  # such as the state of a recurrent layer
