@@ -101,7 +101,7 @@ def run(
     if as_json:
         show_json(facts_of(result))
     elif out is None:
-        show_result(result)
+        show_result(result, lens.store.results.has(result.attrs["analysis"], result.attrs["key"]))
 
 
 def _open_model_of(

@@ -47,8 +47,8 @@ def _plain_attribute(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def show_result(result: xr.Dataset) -> None:
-    """Print a result for a person: what was computed, and the values of what is small."""
+def show_result(result: xr.Dataset, kept: bool) -> None:
+    """Print a result for a person: what was computed, the values of what is small, and whether the run has it now."""
     attributes = result.attrs
     for words in (attributes.get("title"), attributes.get("caption")):
         if words:
@@ -57,7 +57,8 @@ def show_result(result: xr.Dataset) -> None:
         _show_variable(str(name), variable)
     if "seconds" in attributes:
         key = str(attributes.get("key", ""))[:SHORT_KEY]
-        say(f"took {duration(float(attributes['seconds']))}; kept in the run as {key}")
+        where = f"kept in the run as {key}" if kept else "of one sample, so it is not kept; --out writes it"
+        say(f"took {duration(float(attributes['seconds']))}; {where}")
 
 
 def _show_variable(name: str, variable: xr.DataArray) -> None:

@@ -151,6 +151,17 @@ def test_what_needs_the_model_takes_the_one_that_comes_along(nnlens, digits_run)
     assert answer.json()["attributes"]["key"] == expected.attrs["key"]
 
 
+def test_people_are_told_what_is_kept(nnlens, digits_run):
+    first, second = (int(sample) for sample in open_store(digits_run).ids[5:7])
+    one = nnlens("run", digits_run, "saliency", "--sample", first)
+    assert "of one sample, so it is not kept; --out writes it" in one.error
+    several = nnlens("run", digits_run, "saliency", "--sample", f"{first},{second}")
+    assert "kept in the run as" in several.error
+    everything = nnlens("run", digits_run, "saliency")
+    assert "attribution: 50 sample × 8 y × 8 x" in everything.out
+    assert len(open_store(digits_run).results.list()) == 2
+
+
 def test_a_model_may_be_given_and_must_be_the_runs(nnlens, digits_run, run_folder):
     sample = int(open_store(digits_run).ids[3])
     assert nnlens("run", digits_run, "saliency", "--sample", sample, "--model", "zoo:digits").status == 0
