@@ -33,7 +33,8 @@ class SanityCheck(Check):
     Answers "does the map show what the network learned, or what any network would show?"; misleads where the input
     alone makes maps alike (a black border has no attribution under any weights), and about maps with few values above
     zero. Similarity is Spearman's rank correlation of absolute values: 1 for the same map, 0 for one that has nothing
-    to do with it. The same output is explained throughout.
+    to do with it, NaN where the map is the same everywhere and so ranks nothing. The same output is explained
+    throughout.
 
     References
     ----------
@@ -101,6 +102,8 @@ def _alike(data: xr.Dataset, context: Context, group: Group, other: Model) -> li
 
 def _said(values: Float, names: Sequence[str], layers: int, method: str) -> str:
     mean = [float(np.nanmean(column)) if np.isfinite(column).any() else np.nan for column in values.T]
+    if np.isnan(mean[-1]):
+        return f"{method} · nothing to compare: the map, or that under drawn weights, ranks nothing"
     figures = [f"{names[0]} drawn anew: rank correlation {mean[0]:.2f}"]
     if len(names) > 1:
         figures.append(f"{layers} layers down to {names[-1]}: {mean[-1]:.2f}")
@@ -108,8 +111,6 @@ def _said(values: Float, names: Sequence[str], layers: int, method: str) -> str:
 
 
 def _verdict(last: float) -> str:
-    if np.isnan(last):
-        return "no map under drawn weights"
     if last < DEPENDS:
         return "the map depends on the weights"
     return (

@@ -9,16 +9,19 @@ from nnlens.models.base import Float
 
 
 def similarity(one: Float, other: Float) -> float:
-    """Return Spearman's rank correlation of the absolute values of two maps.
+    """Return Spearman's rank correlation of the absolute values of a map with those of another.
 
-    1 for equal maps, also for constant ones; 0 where only one is constant, for it ranks nothing.
+    1 for equal maps, also for constant ones; 0 where only the other is constant; NaN where the map itself is, for it
+    ranks nothing that could be lost.
     """
     first, second = np.abs(one).ravel(), np.abs(other).ravel()
     if np.array_equal(first, second):
         return 1.0
     ranks = [centered(values) for values in (first, second)]
     lengths = [float(np.linalg.norm(each)) for each in ranks]
-    return float(ranks[0] @ ranks[1] / (lengths[0] * lengths[1])) if all(lengths) else 0.0
+    if not lengths[0]:
+        return float("nan")
+    return float(ranks[0] @ ranks[1] / (lengths[0] * lengths[1])) if lengths[1] else 0.0
 
 
 def centered(values: NDArray[np.float32]) -> NDArray[np.float64]:
