@@ -12,6 +12,8 @@ from nnlens.testing import check_analysis, check_view
 QUICK: dict[str, dict[str, Any]] = {
     "nnlens-embedding:tsne": {"iterations": 50},
     "nnlens-attribution:rise": {"masks": 40},
+    "nnlens-attribution:smoothgrad": {"count": 4},
+    "nnlens-attribution:integrated-gradients": {"steps": 8},
 }
 """Parameters where the defaults would only cost time."""
 
@@ -27,7 +29,9 @@ def test_the_built_in_analyses_are_installed_and_sound():
     assert names == {
         *("pca", "tsne", "umap", "neighbors", "quality", "reduce"),
         *("loss", "confusion"),
-        *("saliency", "gradcam", "occlusion", "rise"),
+        *("saliency", "class-saliency", "gradient-x-input", "smoothgrad", "integrated-gradients", "lrp"),
+        *("guided-backprop", "deconv", "gradcam", "gradcam-plus-plus", "hirescam", "guided-gradcam"),
+        *("occlusion", "rise"),
         *("sanity-check", "deletion-insertion", "noise-sensitivity"),
     }
 

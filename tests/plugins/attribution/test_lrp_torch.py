@@ -126,7 +126,7 @@ def test_the_epsilon_rule_is_captums(pictures):
     inputs = model.prepare(pictures["image"].values)
     target = torch.from_numpy(model.predict(inputs).argmax(1))
     module[6].rule = EpsilonRule()  # it knows no flattening
-    oracle = captum.LRP(module).attribute(torch.from_numpy(inputs), target).detach().numpy()
+    oracle = captum.LRP(module).attribute(torch.from_numpy(inputs).requires_grad_(), target).detach().numpy()
     logits = model.predict(inputs)
     seed = np.where(np.arange(5) == target.numpy()[:, None], logits, 0).astype(np.float32)
     found = model.vjp(inputs, seed, rule=relevance_rule("epsilon", 1e-9, 0)).gradients["@input"]
