@@ -179,7 +179,8 @@ class Analysis(param.Parameterized):
         Where its controls stand, and whether it needs all samples or the one in focus.
     requires : mapping of str to dims
         Variables that `compute` gets: ``embedding``, ``activation``, ``pooled``, ``image``, ``label``, ``prediction``,
-        ``logit``, ``loss``, or any that another analysis provides (the Lens runs that one first).
+        ``logit``, ``loss``, or any that another analysis provides (the Lens runs that one first). Dims
+        ``("sample", "...")`` take a layer of any form, flat or with height and width.
     provides : mapping of str to dims
         Variables that the result holds.
     needs_model : bool

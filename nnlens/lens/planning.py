@@ -16,7 +16,7 @@ from nnlens.analysis import LAYER_VARIABLES, Analysis, Need, Request
 from nnlens.errors import AnalysisError
 from nnlens.lens.casting import complete
 from nnlens.lens.keys import result_key
-from nnlens.lens.layers import layer_names, layer_shape
+from nnlens.lens.layers import check_form, layer_names, layer_shape
 from nnlens.lens.plan import Kind, Plan, Source, model_facts, model_words
 from nnlens.lens.requesting import IMAGES, find_analysis, is_key, without_model
 from nnlens.lens.targets import LABEL
@@ -136,7 +136,8 @@ class Planner:
     def _default_layer(self, cls: type[Analysis]) -> str | None:
         """Return the hidden vector; for what looks into a layer by itself the last one with height and width."""
         spatial = [info.name for info in self.store.graph if info.spatial and info.capturable]
-        if spatial and not LAYER_VARIABLES & set(cls.requires) and cls.needs_layer:
+        looks = cls.needs_layer and not LAYER_VARIABLES & set(cls.requires)
+        if spatial and (looks or len(cls.requires.get("activation", ())) == 4):
             return spatial[-1]
         hidden = model_facts(self.store).get("hidden_layer")
         if not hidden and len(self.store.layers) == 1:
@@ -206,7 +207,7 @@ class Planner:
         if variable == "pooled":
             return self._mean(layer, request)
         if variable == "activation" or not spatial:
-            self._check_form(request, layer, variable, dims, spatial)
+            check_form(self.store, layer, f"{_name(request)} takes {variable}", dims)
             return Source("activation") if self._holds(layer) else self._from_model(layer, request)
         if layer == INPUT:
             return Source("pixels")
@@ -233,6 +234,8 @@ class Planner:
             if need.analysis
             else [info.id for info in self.registry.providers(variable, dims)]
         )
+        if not self.has_model:  # those that can be run without it first
+            names.sort(key=lambda name: find_analysis(self.registry, name)[1].needs_model)
         problems: list[AnalysisError] = []
         for name in names:
             try:
@@ -260,14 +263,6 @@ class Planner:
         sample = None if whole else request.sample
         parameters = complete(cls, need.parameters, identity.rpartition(":")[2])
         return self.plan(Request(identity, parameters, layer, sample), above)
-
-    def _check_form(self, request: Request, layer: str, variable: str, dims: Dims, spatial: bool) -> None:
-        if (len(dims) == 4) != spatial:
-            has = "has height and width" if spatial else "is flat"
-            raise AnalysisError(
-                f"{_name(request)} takes {variable} ({', '.join(dims)}), and {layer} {has}.",
-                "Choose another layer.",
-            )
 
     def _from_model(self, layer: str, request: Request, kind: Kind = "model") -> Source:
         if self.has_model:

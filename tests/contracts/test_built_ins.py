@@ -27,6 +27,8 @@ def test_the_built_in_analyses_are_installed_and_sound():
         *("pca", "tsne", "umap", "neighbors", "quality", "reduce"),
         *("loss", "confusion"),
         *("saliency", "gradcam"),
+        *("feature-maps", "channel-score", "top-samples", "dead-channels", "selectivity"),
+        *("receptive-field", "picture-size"),
     }
 
 
