@@ -33,6 +33,7 @@ class DeadChannels(Analysis):
     """
 
     title = "Dead channels"
+    priority = -1  # in the menu after what works on any layer and asks nothing
     requires = {"activation": ("sample", "...")}
     provides = PROVIDES
 

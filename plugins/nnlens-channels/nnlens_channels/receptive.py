@@ -41,7 +41,7 @@ class ReceptiveField(Analysis):
     provides = PROVIDES
     needs_model = True
     needs_layer = True
-    priority = 1
+    priority = -1  # before the size of the picture
 
     def estimate(self, sizes: Mapping[str, int]) -> float:  # noqa: ARG002 - it depends on the network alone
         """Estimate the seconds for a small network."""
@@ -70,6 +70,7 @@ class PictureSize(Analysis):
     """
 
     title = "Picture size"
+    priority = -2
     requires = {"image": ("sample", "y", "x", "channel")}
     provides = PROVIDES
 

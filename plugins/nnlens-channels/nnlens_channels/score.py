@@ -27,6 +27,7 @@ class ChannelScore(Analysis):
     """
 
     title = "Channel score"
+    priority = -1  # in the menu after what works on any layer and asks nothing
     requires = {"activation": ("sample", "channel", "y", "x")}
     provides = {"channel_score": ("sample", "channel"), "score": ("channel",)}
 

@@ -34,6 +34,7 @@ class Selectivity(Analysis):
     """
 
     title = "Class selectivity"
+    priority = -1  # in the menu after what works on any layer and asks nothing
     requires = {"pooled": ("sample", "channel"), "label": ("sample",)}
     provides = {"selectivity": ("channel",), "preferred_class": ("channel",)}
 

@@ -31,6 +31,7 @@ class TopSamples(Analysis):
     """
 
     title = "Top samples"
+    priority = -1  # in the menu after what works on any layer and asks nothing
     requires = {"activation": ("sample", "..."), "receptive_field": ("row", "column", "edge")}
     provides = {
         "rank_sample": ("channel", "rank"),
