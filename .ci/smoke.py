@@ -11,6 +11,7 @@ from pathlib import Path
 
 HEAVY = ("torch", "tensorflow", "keras", "panel", "holoviews")
 ANALYSES = {"pca", "tsne", "umap", "neighbors", "quality", "loss", "confusion", "saliency", "gradcam"}
+ANALYSES |= {"feature-maps", "channel-score", "top-samples", "dead-channels", "selectivity"}
 COMMAND = Path(sys.executable).with_name("nnlens")
 
 

@@ -20,7 +20,7 @@ from nnlens.lens.casting import legal
 from nnlens.registry.vetting import parameters_of
 
 REFERENCE = Path(__file__).parent / "reference"
-PACKAGES = ("nnlens-attribution", "nnlens-embedding", "nnlens-evaluation")
+PACKAGES = ("nnlens-attribution", "nnlens-channels", "nnlens-embedding", "nnlens-evaluation")
 SCOPES = {"dataset": "the data set", "sample": "one sample", "channel": "one channel"}
 ANALYSES_HEAD = """# Analyses
 

@@ -218,7 +218,7 @@ class Analysis(param.Parameterized):
     requires : mapping of str to dims
         Variables that `compute` gets: ``embedding``, ``activation``, ``pooled``, ``image``, ``input`` (the image as the
         network takes it), ``label``, ``prediction``, ``logit``, ``loss``, or any that another analysis provides (the
-        Lens runs that one first).
+        Lens runs that one first). Dims ``("sample", "...")`` take a layer of any form, flat or with height and width.
     provides : mapping of str to dims
         Variables that the result holds.
     needs_model : bool

@@ -39,6 +39,9 @@ DIMENSIONS: Mapping[str, str] = {
 
 Dims = tuple[str, ...]
 
+REST = "..."
+"""Stands at the end of the dims of a required variable: whatever dims follow, such as those of a layer of any form."""
+
 VARIABLES: Mapping[str, tuple[Dims, ...]] = {
     "label": (("sample",),),
     "prediction": (("sample",),),

@@ -25,7 +25,8 @@ def plugins(
         return
     if not found:
         say(
-            "No plugins are installed. Get some: pip install nnlens-embedding nnlens-evaluation nnlens-attribution"
+            "No plugins are installed. Get some: "
+            "pip install nnlens-embedding nnlens-evaluation nnlens-attribution nnlens-channels"
         )
         return
     show_table(

@@ -67,7 +67,8 @@ class LayerChoice:
     def default(self, cls: type[Analysis]) -> str | None:
         """Return the hidden vector; for what looks into a layer by itself the last one with height and width."""
         spatial = [info.name for info in self._store.graph if info.spatial and info.capturable]
-        if spatial and not LAYER_VARIABLES & set(cls.requires) and cls.needs_layer:
+        looks = cls.needs_layer and not LAYER_VARIABLES & set(cls.requires)
+        if spatial and (looks or len(cls.requires.get("activation", ())) == 4):
             return spatial[-1]
         hidden = model_facts(self._store).get("hidden_layer")
         if not hidden and len(self._store.layers) == 1:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnlens.errors import AnalysisError
 from nnlens.models.base import layer_named
-from nnlens.schema import INPUT, LOGITS
+from nnlens.schema import INPUT, LOGITS, REST, Dims
 
 if TYPE_CHECKING:
     from nnlens.store import Store
@@ -64,6 +64,27 @@ def layer_shape(store: Store, layer: str) -> tuple[int, ...]:
         return tuple(int(n) for n in store.activation(layer).shape[1:])
     info = layer_named(store.graph, layer)
     return info.shape if info is not None else ()
+
+
+def check_form(store: Store, layer: str, who: str, dims: Dims) -> None:
+    """Refuse a layer of another form than `dims`; `who` says what takes which variable.
+
+    Raises
+    ------
+    AnalysisError
+        Where a layer with height and width is wanted, naming the last one before this.
+    """
+    spatial = len(layer_shape(store, layer)) == 3
+    if REST in dims or (len(dims) == 4) == spatial:
+        return
+    has = "has height and width" if spatial else "is flat"
+    names = [info.name for info in store.graph]
+    upto = store.graph[: names.index(layer)] if layer in names else store.graph
+    maps = [info.name for info in upto if info.spatial and info.capturable and not spatial]
+    raise AnalysisError(
+        f"{who} ({', '.join(dims)}), and {layer} {has}.",
+        f"Choose {maps[-1]!r}." if maps else "Choose another layer.",
+    )
 
 
 def check_channel(store: Store, layer: str | None, channel: object, needed: bool, name: str) -> int | None:

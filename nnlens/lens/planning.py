@@ -17,7 +17,7 @@ from nnlens.errors import AnalysisError
 from nnlens.lens.casting import complete
 from nnlens.lens.choosing import LayerChoice
 from nnlens.lens.keys import result_key
-from nnlens.lens.layers import layer_names, layer_shape
+from nnlens.lens.layers import check_form, layer_names, layer_shape
 from nnlens.lens.plan import Kind, Plan, Source, model_words
 from nnlens.lens.requesting import IMAGES, find_analysis, is_key, without_model
 from nnlens.lens.targets import LABEL
@@ -194,7 +194,7 @@ class Planner:
         if variable == "pooled":
             return self._mean(layer, request)
         if variable == "activation" or not spatial:
-            self._check_form(request, layer, variable, dims, spatial)
+            check_form(self.store, layer, f"{_name(request)} takes {variable}", dims)
             return Source("activation") if self._holds(layer) else self._from_model(layer, request)
         if layer == INPUT:
             return Source("pixels")
@@ -221,6 +221,8 @@ class Planner:
             if need.analysis
             else [info.id for info in self.registry.providers(variable, dims)]
         )
+        if not self.has_model:  # those that can be run without it first
+            names.sort(key=lambda name: find_analysis(self.registry, name)[1].needs_model)
         problems: list[AnalysisError] = []
         for name in names:
             try:
@@ -255,14 +257,6 @@ class Planner:
         whole = cls.scope == "dataset" and self.registry.load_analysis(request.analysis).scope != "dataset"
         sample = None if whole else request.sample
         return self.plan(Request(identity, parameters, layer, sample, target=target), above)
-
-    def _check_form(self, request: Request, layer: str, variable: str, dims: Dims, spatial: bool) -> None:
-        if (len(dims) == 4) != spatial:
-            has = "has height and width" if spatial else "is flat"
-            raise AnalysisError(
-                f"{_name(request)} takes {variable} ({', '.join(dims)}), and {layer} {has}.",
-                "Choose another layer.",
-            )
 
     def _from_model(self, layer: str, request: Request, kind: Kind = "model") -> Source:
         if self.has_model:

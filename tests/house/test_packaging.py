@@ -18,13 +18,23 @@ def project(folder: Path) -> dict:
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
-def test_entry_points_lead_to_classes(folder):
+def test_entry_points_lead_to_classes_and_rules(folder):
     for group, entries in project(folder)["entry-points"].items():
         assert group.startswith("nnlens.")
         for target in entries.values():
             module, _, name = target.partition(":")
             tree = ast.parse((folder / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
-            assert name in {node.name for node in tree.body if isinstance(node, ast.ClassDef)}, target
+            assert name in {*_classes(tree), *_constants(tree)}, target
+
+
+def _classes(tree: ast.Module) -> set[str]:
+    return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _constants(tree: ast.Module) -> set[str]:
+    """What a backward rule is."""
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    return {target.id for target in targets if isinstance(target, ast.Name) and target.id.isupper()}
 
 
 def test_requirements_name_every_plugin_but_the_template():

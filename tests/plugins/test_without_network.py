@@ -16,7 +16,9 @@ from nnlens.schema import check_provides
 
 TEMPLATE = Path(__file__).parents[2] / "plugins" / "nnlens-template" / "nnlens_template" / "class_distance.py"
 QUICK = {"tsne": {"iterations": 20, "early_iterations": 10}, "umap": {"epochs": 5}}
-WORKS = {"pca", "tsne", "umap", "neighbors", "quality"}
+WORKS = {"pca", "tsne", "umap", "neighbors", "quality", "feature-maps", "dead-channels"}
+PICTURED = {"picture-size": "needs images", "top-samples": "needs images"}
+LABELLED = {"selectivity": "labels of these samples name 0"}
 LACKING = {
     "loss": "losses, predictions and logits",
     "confusion": "predictions and logits",
@@ -28,6 +30,8 @@ LACKING = {
     "deletion-insertion": "the network",
     "noise-sensitivity": "the network",
     "reduce": "is flat",
+    "channel-score": "is flat",
+    "receptive-field": "the network",
 }
 NAMES = sorted(
     entry.name for entry in entry_points(group="nnlens.analyses") if entry.name != "class_distance"
@@ -50,7 +54,7 @@ def lens(request, tmp_path_factory):
 
 
 def test_all_are_looked_at():
-    assert set(NAMES) >= WORKS | set(LACKING)
+    assert set(NAMES) >= WORKS | set(LACKING) | set(PICTURED) | set(LABELLED)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,12 @@ def test_an_analysis_works_or_names_what_is_missing(lens, name):
             with pytest.raises(AnalysisError, match=LACKING[name]) as caught:
                 lens.run(name, **arguments)
             assert len(str(caught.value)) < 250
+        return
+    pictured, labelled = "image" in lens.store.samples, (lens.store.samples["label"] >= 0).any()
+    lacking = ({} if pictured else PICTURED) | ({} if labelled else LABELLED)
+    if name in lacking:
+        with pytest.raises(AnalysisError, match=lacking[name]):
+            lens.run(name)
         return
     result = lens.run(name, **QUICK.get(name, {}))
     check_provides(result, lens.registry.load_analysis(name).provides, name)

@@ -17,7 +17,7 @@ import pytest
 from nnlens.testing import tiny_store, wait_until
 from nnlens.testing.browser import SHOWN_WORDS
 
-BUILT_IN = ("nnlens-embedding", "nnlens-evaluation", "nnlens-attribution")
+BUILT_IN = ("nnlens-embedding", "nnlens-evaluation", "nnlens-attribution", "nnlens-channels")
 
 
 def renamed_copies(folder: Path) -> None:

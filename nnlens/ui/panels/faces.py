@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ STRIP = 12
 """Samples of a rank that are shown."""
 CELLS = 40
 """Classes on a side of a matrix, at most."""
+ROWS = 100_000
+"""Rows of a table, at most: nobody turns 2,000 pages, and a table of a million takes seconds to make."""
 CLASS_DIMS = frozenset({"class_", "label_"})
 
 Drawn = Markup | None
@@ -98,7 +101,7 @@ class Face:
         parts: list[Any] = (
             [Live(shown, actions, self.session.guard, css=["faces.css", "tiles.css"])] if shown else []
         )
-        self.view[:] = [*parts, *([table(self.result[rest])] if rest else [])]
+        self.view[:] = [*parts, *map(table, self._alike(rest))]
 
     def _put(self, element: Any) -> None:
         self.view[:] = [pn.panel(element, sizing_mode="stretch_both", margin=8)]
@@ -120,6 +123,23 @@ class Face:
         if dims == ("sample", "class_"):
             return self._of_focus(array, self._bars)
         return None
+
+    def _alike(self, names: list[str]) -> list[xr.Dataset]:
+        """Put variables of the same dims together; of values beside a sample only those of the sample in focus.
+
+        A table of different dims has a row for each of their combinations: 60,000 samples × 64 channels × 7 × 7 places.
+        """
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for each in names:
+            groups.setdefault(tuple(map(str, self.result[each].dims)), []).append(each)
+        focus = self.session.state.focus
+        parts = []
+        for dims, members in groups.items():
+            part = self.result[members]
+            if "sample" in dims[:-1]:
+                part = part.isel(sample=np.flatnonzero(part["sample"].values == focus)[:1])
+            parts.append(part)
+        return parts
 
     def _column(self, array: xr.DataArray) -> Markup:
         """Say what one value a sample is good for: it colors the maps, it can be filtered and sorted by."""
@@ -208,9 +228,22 @@ def _value(value: Any) -> str:
     return f"{number:,}" if isinstance(number, int) else plain(number, 80)
 
 
+def first_rows(result: xr.Dataset) -> xr.Dataset:
+    """Cut the first dimension so that the table has no more than `ROWS` rows, or one entry of that dimension."""
+    dims = list(next(iter(result.data_vars.values())).dims)
+    if not dims or math.prod(result.sizes.values()) <= ROWS:
+        return result
+    others = math.prod(length for dim, length in result.sizes.items() if dim != dims[0])
+    return result.isel({dims[0]: slice(0, max(1, ROWS // others))})
+
+
 def table(result: xr.Dataset) -> Any:
     """Return any result as a table, its dimensions as columns."""
-    frame = result.to_dataframe().reset_index()
+    if "sample" in result.dims and not result.sizes["sample"]:
+        return Live(
+            fill('<div class="sec">Click a sample to see its own.</div>'), css=["faces.css", "tiles.css"]
+        )
+    frame = first_rows(result).to_dataframe().reset_index()
     frame.columns = [plain(column, 32) for column in frame.columns]
     if not len(frame):
         return Live(empty("No rows", "The result is empty."), css="bottom.css")

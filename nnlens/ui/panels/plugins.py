@@ -16,6 +16,7 @@ SUGGESTED = {
     "nnlens-embedding": "maps, neighbors",
     "nnlens-evaluation": "loss, confusion",
     "nnlens-attribution": "what in a picture counts",
+    "nnlens-channels": "feature maps, channels",
 }
 KINDS = {
     "nnlens.analyses": "analysis",

@@ -1,0 +1,1 @@
+"""Feature maps, and what the channels of a layer do over a data set."""
