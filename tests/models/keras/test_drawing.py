@@ -16,7 +16,8 @@ def test_all_weights_have_their_values_in_another_order(build, preprocess, input
         drawn = model.randomized(seed=3)
         for variable, own, new in zip(model.model.weights, before, drawn.model.get_weights(), strict=True):
             np.testing.assert_array_equal(np.sort(new, axis=None), np.sort(own, axis=None))
-            assert np.array_equal(new, own) == ("moving" in variable.path), variable.path
+            if own.size > 8 or "moving" in variable.path:  # a few values may stay as they are by chance
+                assert np.array_equal(new, own) == ("moving" in variable.path), variable.path
         for own, now in zip(before, model.model.get_weights(), strict=True):
             np.testing.assert_array_equal(now, own)
         assert (drawn.layers, drawn.preprocess, drawn.reference) == (model.layers, model.preprocess, None)
