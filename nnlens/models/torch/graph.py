@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from nnlens.models.base import LayerInfo
 from nnlens.models.preprocess import Preprocess
 from nnlens.models.probability import Values, explains, meaning
 from nnlens.models.torch.functions import TRANSPARENT, main_tensor, tensors
+from nnlens.models.torch.places import Key, Place
 from nnlens.models.torch.state import evaluating, unchanged
 from nnlens.models.torch.trace import IMAGE, Call, Sources, Tracer, image_like
 from nnlens.schema import INPUT
@@ -63,6 +66,8 @@ class Graph:
         Whether it writes over its input.
     outputs : int
         How many tensors it returns, of which one is for the classes.
+    places : mapping of (str, int) to Place
+        Of functions that a backward rule may be for.
     """
 
     layers: tuple[LayerInfo, ...]
@@ -73,6 +78,16 @@ class Graph:
     written: tuple[Tensor, ...]
     image_written: bool
     outputs: int = 1
+    places: Mapping[Key, Place] = field(default_factory=dict)
+
+    @cached_property
+    def names(self) -> Mapping[nn.Module, Mapping[int, str]]:
+        """Names of the calls of modules that are layers."""
+        names: dict[nn.Module, dict[int, str]] = {}
+        for call, layer in zip(self.calls, self.layers, strict=True):
+            if not isinstance(call.owner, str):
+                names.setdefault(call.owner, {})[call.ordinal] = layer.name
+        return names
 
 
 def watch(module: nn.Module, preprocess: Preprocess, device: torch.device, dtype: torch.dtype) -> Graph:
@@ -110,6 +125,7 @@ def watch(module: nn.Module, preprocess: Preprocess, device: torch.device, dtype
         written,
         image._version > 0,
         count,
+        {key: visit.place([layer.name for layer in layers]) for key, visit in tracer.visits.items()},
     )
 
 

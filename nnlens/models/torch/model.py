@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from nnlens.errors import ModelError
-from nnlens.models.base import Float, Model, ModelReference, Pass, Seed
+from nnlens.models.base import Float, ModelReference, Pass, Seed
 from nnlens.models.checks import (
     NO_LOGITS,
     checked_inputs,
@@ -21,16 +22,19 @@ from nnlens.models.checks import (
     find_layers,
     no_gradient,
     positions_of,
+    unknown_layer,
 )
 from nnlens.models.preprocess import Preprocess
 from nnlens.models.probability import SMALLEST
+from nnlens.models.torch.drawing import drawn_anew
 from nnlens.models.torch.functions import MAIN, main_tensor
 from nnlens.models.torch.graph import watch
 from nnlens.models.torch.memory import channels_last, gains_by_channels_last
 from nnlens.models.torch.recording import Recorder
+from nnlens.models.torch.ruling import Ruling
 from nnlens.models.torch.state import evaluating, frozen, unchanged
 from nnlens.models.torch.trace import image_like
-from nnlens.rules import PLAIN, Rule, find_rule
+from nnlens.rules import ABSORBED, PLAIN, Rule, find_rule
 from nnlens.schema import INPUT, LOGITS
 
 if TYPE_CHECKING:
@@ -84,6 +88,7 @@ class TorchModel:
         self.class_count = self._graph.class_count
         self.hidden_layer = self._graph.hidden_layer
         self.has_logits = self._graph.logits.exact
+        self._given_notes = tuple(notes)
         self.notes = (*notes, *self._own_notes())
         self._positions = positions_of(self.layers)
 
@@ -139,24 +144,34 @@ class TorchModel:
         rule: str | Rule = PLAIN,
     ) -> Pass:
         """Run one forward and one backward pass; see `nnlens.models.base.Model.vjp`."""
-        if find_rule(rule).backward:
-            raise ModelError(f"The backward rule {rule!r} cannot be followed here.")
-        start = LOGITS if at is None else at
-        ends = (start, *wrt)
+        followed, start = find_rule(rule), LOGITS if at is None else at
+        ends = (start, *(name for name in wrt if name != ABSORBED or not followed.absorbing))
         positions = find_layers((*ends, *keep), self.layers, self._positions)
+        tap = self._tap(followed, len(inputs), wrt)
+        ruling = self._ruling(followed, tap)
         with torch.inference_mode(False), torch.enable_grad(), self._left_as_found(), frozen(self.module):
-            image = self._tensor(inputs).requires_grad_(INPUT in wrt or self._starts_early(positions, wrt))
-            tensors, edges = self._forward(image, positions, ends)
+            image = self._tensor(inputs).requires_grad_(
+                ruling is not None or INPUT in wrt or self._starts_early(positions, wrt)
+            )
+            tensors, edges = self._forward(image, positions, ends, ruling=ruling)
             kept = {name: _array(tensors[name]) for name in dict.fromkeys((*keep, start))}
             logits = _array(tensors[LOGITS])
             gradient = torch.from_numpy(checked_seed(seed, logits, kept, tensors[start].shape))
+            edges |= {} if tap is None else {ABSORBED: get_gradient_edge(tap)}
             gradients = _gradients(edges, start, wrt, gradient.to(tensors[start]))
-        return Pass(logits, {name: kept[name] for name in keep}, gradients)
+        plain_at = () if ruling is None else ruling.plain_at
+        return Pass(logits, {name: kept[name] for name in keep}, gradients, plain_at)
 
-    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> Model:
+    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> TorchModel:
         """Return a copy with weights drawn anew; see `nnlens.models.base.Model.randomized`."""
-        del layers, seed
-        raise ModelError("The weights of a torch network cannot be drawn anew yet.")
+        positions = None if layers is None else [self._position(name) for name in layers]
+        module = drawn_anew(self.module, self._graph.calls, positions, seed)
+        return TorchModel(module, self.preprocess, self.name, None, self._given_notes, self._own_input)
+
+    def _position(self, name: str) -> int:
+        if name not in self._positions:
+            raise unknown_layer(name, self._positions)
+        return self._positions[name]
 
     @cached_property
     def _fast(self) -> bool:
@@ -167,6 +182,18 @@ class TorchModel:
             return gains_by_channels_last(
                 self.module, lambda image: self._forward(image, {})[0][LOGITS], noise
             )
+
+    def _tap(self, rule: Rule, samples: int, wrt: Sequence[str]) -> Tensor | None:
+        """Return that whose gradient is what layers absorb, dims (sample,), where that is asked for."""
+        if ABSORBED not in wrt or not rule.absorbing:
+            return None
+        return torch.zeros(samples, device=self._device, dtype=self._dtype, requires_grad=True)
+
+    def _ruling(self, rule: Rule, tap: Tensor | None) -> Ruling | None:
+        """Return what follows a rule; nothing does where it is the gradient."""
+        if not rule.backward and tap is None:
+            return None
+        return Ruling(rule, self._graph.places, self._parts, self._graph.names, tap)
 
     def _starts_early(self, positions: Mapping[str, int], wrt: Sequence[str]) -> bool:
         """Whether a gradient is wanted where the network writes over a tensor: no graph can start there."""
@@ -189,6 +216,7 @@ class TorchModel:
         positions: Mapping[str, int],
         ends: Sequence[str] = (),
         means: Container[int] = (),
+        ruling: Ruling | None = None,
     ) -> tuple[dict[str, Tensor], dict[str, GradientEdge]]:
         """Run the network once.
 
@@ -202,7 +230,8 @@ class TorchModel:
         place = self._graph.logits
         wanted = {*positions.values()} | ({place.layer} if place.layer is not None else set())
         differentiable = {positions[name] for name in ends if name in positions}
-        with Recorder(self._graph.calls, wanted, place.function, differentiable, means) as recorder:
+        recorder = Recorder(self._graph.calls, wanted, place.function, differentiable, means)
+        with ruling or nullcontext(), recorder:  # in this order the recorder sees what the rule returns
             output = main_tensor(self.module(image.clone() if self._graph.image_written else image))
         missing = [name for name, position in positions.items() if position not in recorder.outputs]
         if missing:
@@ -242,6 +271,8 @@ def _gradients(
     gradients = {
         name: _array(tensor) for name, tensor in zip(names, found, strict=False) if tensor is not None
     }
+    if ABSORBED in edges:  # no layer on the way may be one that absorbs
+        gradients.setdefault(ABSORBED, np.zeros(len(gradient), np.float32))
     unreached = [name for name in wrt if name not in gradients]
     if unreached:
         raise no_gradient(start, unreached[0])

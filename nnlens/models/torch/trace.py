@@ -17,6 +17,9 @@ from torch.export.unflatten import InterpreterModule, UnflattenedModule
 from torch.overrides import TorchFunctionMode
 
 from nnlens.models.torch.functions import function_name, layer_kind, main_tensor, tensors, works_in_place
+from nnlens.models.torch.linear_kinds import WEIGHTED
+from nnlens.models.torch.places import Key, Visit
+from nnlens.models.torch.readers import READERS
 
 BATCH = 2
 """Samples in the watched pass: with one, a dimension of the batch could not be told from others."""
@@ -54,6 +57,8 @@ class Call:
         Whether something later writes over the output.
     sampled : bool
         Whether the output has a number for every sample; where windows of all images are one batch it has not.
+    weights : tuple of Tensor
+        Its parameters.
     """
 
     owner: nn.Module | str
@@ -68,6 +73,7 @@ class Call:
     aliases: list[str] = field(default_factory=list)
     overwritten: bool = False
     sampled: bool = True
+    weights: tuple[Tensor, ...] = ()
 
     def also_called(self, names: list[str]) -> None:
         """Note modules around it that give the same output; a function has no better name than the innermost."""
@@ -96,6 +102,8 @@ class Tracer(TorchFunctionMode):
         Position of the layer whose output a tensor is, by the tensor's id.
     origins : dict
         Origin of a tensor, by its id.
+    visits : dict
+        Calls of functions that a backward rule may be for, inside of layers too.
     """
 
     def __init__(self, module: nn.Module, image: Tensor) -> None:
@@ -104,6 +112,10 @@ class Tracer(TorchFunctionMode):
         self.calls: list[Call] = []
         self.made: dict[int, int] = {}
         self.origins: dict[int, Origin] = {}
+        self.visits: dict[Key, Visit] = {}
+        self._inside: list[Visit] = []
+        self._readers: Counter[int] = Counter()
+        self._weighted: dict[int, Key] = {}
         self._sources: dict[int, Sources] = {id(image): frozenset({IMAGE})}
         self._alive: list[object] = [image]  # ids are only unique among the living
         self._outputs: list[tuple[Tensor, int]] = []
@@ -131,6 +143,9 @@ class Tracer(TorchFunctionMode):
         super().__exit__(*exception)
         for handle in self._handles:
             handle.remove()
+        for visit in self.visits.values():
+            if visit.weighted is not None and self._readers[id(visit.inputs[0])] > 1:
+                visit.weighted = None
         for (tensor, version), call in zip(self._outputs, self.calls, strict=True):
             call.overwritten = tensor._version != version
 
@@ -150,13 +165,32 @@ class Tracer(TorchFunctionMode):
             self._sources[id(tensor)] = sources
             if inputs and tensor is not inputs[0]:
                 self.origins[id(tensor)] = Origin(name, ordinal, inputs[0])
+        self._visit((name, ordinal), inputs, result)
         if isinstance(result, Tensor) and not self._in_leaf():
             self._note_function(name, ordinal, func, inputs, result, sources)
+        if name in READERS and not self._in_leaf():
+            self._inside.clear()
         return result
 
     def sources_of(self, tensor: Tensor) -> Sources:
         """Return the positions of the layers that a tensor was computed from last."""
         return self._sources.get(id(tensor), frozenset())
+
+    def _visit(self, key: Key, inputs: list[Tensor], result: Any) -> None:
+        output = main_tensor(result)
+        if output is not None:
+            self._readers.update(id(tensor) for tensor in inputs)
+        if key[0] in READERS and output is not None:
+            visit = Visit(f"{self._around()}F.{key[0]}", inputs, output)
+            if key[0] == "batch_norm":
+                visit.weighted = self._weighted.get(id(inputs[0]))
+            elif key[0] in WEIGHTED:
+                self._weighted[id(output)] = key
+            self.visits[key] = visit
+            self._inside.append(visit)
+
+    def _around(self) -> str:
+        return self._within[-1][0] + "." if self._within else ""
 
     def _note_function(
         self,
@@ -171,13 +205,12 @@ class Tracer(TorchFunctionMode):
         kind = layer_kind(name, inputs, result, computed)
         if kind is None:
             return
-        around = self._within[-1][0] + "." if self._within else ""
         weights = [tensor for tensor in inputs if isinstance(tensor, nn.Parameter)]
         owner = next((self._owners[id(weight)] for weight in weights if self._owners.get(id(weight))), None)
         in_place = works_in_place(func) or result is inputs[0]
-        label = owner or f"{around}F.{name}"
+        label = owner or f"{self._around()}F.{name}"
         call = Call(name, ordinal, label, kind, tuple(result.shape[1:]), sources, *_weight(weights))
-        call.in_place = in_place
+        call.in_place, call.weights = in_place, tuple(weights)
         self._add(call, result)
 
     def _enter_module(self, module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -186,6 +219,11 @@ class Tracer(TorchFunctionMode):
 
     def _leave_module(self, module: nn.Module, _args: Any, output: Any) -> None:
         _, leaf, sources = self._within.pop()
+        self._leave(module, leaf, sources, output)
+        if not self._in_leaf():
+            self._inside.clear()
+
+    def _leave(self, module: nn.Module, leaf: bool, sources: Sources, output: Any) -> None:
         ordinal = self._counts[id(module)]
         self._counts[id(module)] += 1
         tensor = main_tensor(output)
@@ -198,7 +236,7 @@ class Tracer(TorchFunctionMode):
             return
         shape = tuple(tensor.shape[1:])
         call = Call(module, ordinal, names[0], _kind(module), shape, sources, *_weight(module.parameters()))
-        call.aliases += names[1:]
+        call.aliases, call.weights = [*call.aliases, *names[1:]], tuple(module.parameters())
         self._alive.append(output)
         self._add(call, tensor)
         for other in tensors(output):  # such as the state of a recurrent layer
@@ -210,6 +248,8 @@ class Tracer(TorchFunctionMode):
         call.sampled = len(output) == BATCH
         position = len(self.calls)
         self.calls.append(call)
+        for visit in self._inside:
+            visit.position = position
         self._outputs.append((output, output._version))
         self._sources[id(output)] = frozenset({position})
         self.made[id(output)] = position
