@@ -182,8 +182,10 @@ class KerasModel:
             )
         else:
             arrays, gradients = self._backend.vjp(self._layout.inward(image), *slots, call_seed)
-        for name, gradient in zip(targets, gradients, strict=True):
-            if gradient is None:
+        for place, (name, gradient) in enumerate(zip(targets, gradients, strict=True)):
+            if gradient is None and targets[name] == backends.ABSORBED_SLOT:
+                gradients[place] = np.zeros(len(image), np.float32)  # no layer on the way absorbs
+            elif gradient is None:
                 raise no_gradient(start, name)
         kept = self._outward(kept_slots, arrays)
         found = self._outward(targets, [gradient for gradient in gradients if gradient is not None])
