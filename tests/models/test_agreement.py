@@ -12,6 +12,7 @@ from keras import layers
 from torch import nn
 
 from nnlens.models import Preprocess, load_model
+from nnlens.rules import Rule
 
 SIDE = 12
 
@@ -90,6 +91,23 @@ def test_passes_agree(models, inputs, at):
         assert first.gradients[name].shape == second.gradients[name].shape
         np.testing.assert_allclose(
             first.gradients[name], second.gradients[name], rtol=1e-3, atol=1e-6, err_msg=name
+        )
+
+
+def rectified(mask):
+    return Rule("try", {"ReLU": lambda g, x, y, layer: g * (g > 0) * (x > 0 if mask else 1)})
+
+
+@pytest.mark.parametrize("mask", [True, False], ids=["guided", "deconv"])
+def test_rules_agree(models, inputs, mask):
+    seed = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0]]
+    wrt = ("@input", "conv1", "conv2")
+    first, second = (model.vjp(inputs, seed, wrt=wrt, rule=rectified(mask)) for model in models)
+    assert first.plain_at == second.plain_at == ()
+    for name in wrt:
+        close = 1e-5 * np.abs(first.gradients[name]).max()
+        np.testing.assert_allclose(
+            first.gradients[name], second.gradients[name], rtol=1e-3, atol=close, err_msg=name
         )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from nnlens.models.keras.program import Program
+    from nnlens.rules import Rule
 
 VARIABLE = "KERAS_BACKEND"
 KNOWN = ("tensorflow", "torch")
@@ -21,6 +22,8 @@ GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 
 Array = NDArray[np.float32]
 SeedFunction = Callable[[list[Array]], Array]
+ABSORBED_SLOT = -2
+"""Stands among slots for what `nnlens.rules.Rule.absorbing` kept."""
 
 
 class Backend(Protocol):
@@ -39,6 +42,17 @@ class Backend(Protocol):
         `seed` gets the values of `keep` between the forward and the backward pass.
         """
 
+    def ruled(
+        self,
+        image: Array,
+        start: int,
+        wrt: Sequence[int],
+        keep: Sequence[int],
+        seed: SeedFunction,
+        rule: Rule,
+    ) -> tuple[list[Array], list[Array | None], tuple[str, ...]]:
+        """Do the same by a backward rule; also return where it passed the plain gradient (`Pass.plain_at`)."""
+
 
 def choose() -> None:
     """Let Keras run on torch where it was told nothing and TensorFlow is not installed; else it cannot be imported."""
@@ -53,12 +67,12 @@ def share_gpu() -> None:
     os.environ.setdefault(GROWTH, "true")
 
 
-def make(name: str, program: Program, shape: tuple[int, ...]) -> Backend:
-    """Return what runs a program on images of a shape, by Keras' name of the backend."""
+def make(name: str, program: Program, shape: tuple[int, ...], layers: Sequence[str]) -> Backend:
+    """Return what runs a program, whose steps have names, on images of a shape, by Keras' name of the backend."""
     if name == "torch":
         from nnlens.models.keras.torch_backend import TorchBackend
 
-        return TorchBackend(program)
+        return TorchBackend(program, layers)
     from nnlens.models.keras.tf_backend import TensorFlowBackend
 
-    return TensorFlowBackend(program, shape)
+    return TensorFlowBackend(program, shape, layers)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nnlens.errors import ModelError
 from nnlens.models.architecture import first_line
-from nnlens.models.base import Float, Model, ModelReference, Pass, Seed
+from nnlens.models.base import Float, ModelReference, Pass, Seed
 from nnlens.models.checks import (
     NO_LOGITS,
     checked_inputs,
@@ -22,12 +22,14 @@ from nnlens.models.checks import (
     find_layers,
     no_gradient,
     positions_of,
+    unknown_layer,
 )
 from nnlens.models.keras import backends
+from nnlens.models.keras.drawing import drawn_anew
 from nnlens.models.keras.graph import IMAGE, chosen_output, functional, hidden_layer, layer_infos
 from nnlens.models.keras.program import LOGITS_SLOT, Program
 from nnlens.models.preprocess import Preprocess
-from nnlens.rules import PLAIN, Rule, find_rule
+from nnlens.rules import ABSORBED, PLAIN, Rule, find_rule
 from nnlens.schema import INPUT, LOGITS
 
 if TYPE_CHECKING:
@@ -84,9 +86,11 @@ class KerasModel:
         self.class_count = arrays[LOGITS_SLOT].shape[1]
         self.hidden_layer = hidden_layer(self._program.steps, self.layers, self._program.output)
         self.has_logits = self._program.exact
+        self._given_notes = tuple(notes)
         self.notes = (*notes, *self._own_notes())
         self._positions = positions_of(self.layers)
-        self._backend = backends.make(keras.backend.backend(), self._program, arrays[IMAGE].shape[1:])
+        shape, names = arrays[IMAGE].shape[1:], [layer.name for layer in self.layers]
+        self._backend = backends.make(keras.backend.backend(), self._program, shape, names)
 
     def __repr__(self) -> str:
         return f"<KerasModel {self.name}: {len(self.layers)} layers, {self.class_count} classes>"
@@ -161,35 +165,42 @@ class KerasModel:
         rule: str | Rule = PLAIN,
     ) -> Pass:
         """Run one forward and one backward pass; see `nnlens.models.base.Model.vjp`."""
-        if find_rule(rule).backward:
-            raise ModelError(f"The backward rule {rule!r} cannot be followed here.")
+        followed, start = find_rule(rule), LOGITS if at is None else at
         image = checked_inputs(inputs, self.preprocess)
-        start = LOGITS if at is None else at
-        kept_slots, targets = self._slots((LOGITS, start, *keep)), self._slots(wrt)
+        kept_slots, targets = self._slots((LOGITS, start, *keep)), self._slots(wrt, followed)
 
         def call_seed(arrays: list[Float]) -> Float:
             kept = self._outward(kept_slots, arrays)
             known = {name: kept[name] for name in (*keep, start)}
             return self._layout.inward(checked_seed(seed, kept[LOGITS], known, kept[start].shape))
 
-        arrays, gradients = self._backend.vjp(
-            self._layout.inward(image),
-            kept_slots[start],
-            list(targets.values()),
-            list(kept_slots.values()),
-            call_seed,
-        )
-        for name, gradient in zip(targets, gradients, strict=True):
-            if gradient is None:
+        slots = kept_slots[start], list(targets.values()), list(kept_slots.values())
+        plain_at: tuple[str, ...] = ()
+        if followed.backward:
+            arrays, gradients, plain_at = self._backend.ruled(
+                self._layout.inward(image), *slots, call_seed, followed
+            )
+        else:
+            arrays, gradients = self._backend.vjp(self._layout.inward(image), *slots, call_seed)
+        for place, (name, gradient) in enumerate(zip(targets, gradients, strict=True)):
+            if gradient is None and targets[name] == backends.ABSORBED_SLOT:
+                gradients[place] = np.zeros(len(image), np.float32)  # no layer on the way absorbs
+            elif gradient is None:
                 raise no_gradient(start, name)
         kept = self._outward(kept_slots, arrays)
         found = self._outward(targets, [gradient for gradient in gradients if gradient is not None])
-        return Pass(kept[LOGITS], {name: kept[name] for name in keep}, found)
+        return Pass(kept[LOGITS], {name: kept[name] for name in keep}, found, plain_at)
 
-    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> Model:
+    def randomized(self, layers: Sequence[str] | None = None, seed: int = 0) -> KerasModel:
         """Return a copy with weights drawn anew; see `nnlens.models.base.Model.randomized`."""
-        del layers, seed
-        raise ModelError("The weights of a Keras network cannot be drawn anew yet.")
+        operations = None if layers is None else [self._operation(name) for name in layers]
+        model = drawn_anew(self.model, operations, seed)
+        return KerasModel(model, self.preprocess, self.name, notes=self._given_notes)
+
+    def _operation(self, name: str) -> Any:
+        if name not in self._positions:
+            raise unknown_layer(name, self._positions)
+        return self._program.steps[self._positions[name]].operation
 
     def _outward(self, names: Iterable[str], arrays: Iterable[Float]) -> dict[str, Float]:
         """Lay out arrays as nnlens has them."""
@@ -199,9 +210,12 @@ class KerasModel:
             for name, array in zip(names, arrays, strict=True)
         }
 
-    def _slots(self, names: Sequence[str]) -> dict[str, int]:
-        positions = find_layers(names, self.layers, self._positions)
+    def _slots(self, names: Sequence[str], rule: Rule | None = None) -> dict[str, int]:
+        """Return the slots of layers; what a rule absorbs has one where it is for kinds that do."""
         own = {INPUT: IMAGE, LOGITS: LOGITS_SLOT}
+        if rule is not None and rule.absorbing:
+            own[ABSORBED] = backends.ABSORBED_SLOT
+        positions = find_layers([name for name in names if name not in own], self.layers, self._positions)
         return {
             name: own[name] if name in own else self._program.steps[positions[name]].outputs[0]
             for name in names

@@ -13,12 +13,15 @@ from keras.src.backend.common.global_state import get_global_attribute
 from numpy.typing import NDArray
 
 from nnlens.models.keras.graph import IMAGE, Step, logits_step, unroll
+from nnlens.models.keras.linear import without_activation
 from nnlens.models.probability import SMALLEST, explains, meaning
 
 LOGITS_SLOT = -1
 """Stands for the logits among slots."""
 
 Values = dict[int, Any]
+Call = Callable[[Step, Any, Any], Any]
+"""(step, positional arguments, named arguments) → what its operation returns."""
 
 
 class Program:
@@ -63,7 +66,9 @@ class Program:
             self.exact, self._logarithm = found == "logit", found == "probability"
         return arrays
 
-    def run(self, image: Any, watch: Callable[[int, Any], None] | None = None) -> Values:
+    def run(
+        self, image: Any, watch: Callable[[int, Any], None] | None = None, call: Call | None = None
+    ) -> Values:
         """Run the network, not training.
 
         Parameters
@@ -72,6 +77,8 @@ class Program:
             As the network takes it.
         watch : callable, optional
             Is told each slot and its value as soon as there is one.
+        call : callable, optional
+            Runs each step's operation in place of a plain call.
 
         Returns
         -------
@@ -79,9 +86,9 @@ class Program:
             Values by slot; that of `LOGITS_SLOT` are the logits, dims (sample, class_), float32.
         """
         with unwound():
-            return self._run_steps(image, watch)
+            return self._run_steps(image, watch, call or _call)
 
-    def _run_steps(self, image: Any, watch: Callable[[int, Any], None] | None) -> Values:
+    def _run_steps(self, image: Any, watch: Callable[[int, Any], None] | None, call: Call) -> Values:
         values: Values = {IMAGE: image}
         for step, trainable in zip(self.steps, self._trainable, strict=True):
             args, kwargs = step.arguments.fill_in(
@@ -92,7 +99,7 @@ class Program:
             ):  # also what was built to train: random flips say so by themselves, and Keras overrules it
                 kwargs = {**kwargs, "training": False}
             run = self._run_softmax if step is self._softmax else _run
-            for slot, value in zip(step.outputs, run(step, args, kwargs, values), strict=True):
+            for slot, value in zip(step.outputs, run(step, args, kwargs, values, call), strict=True):
                 values[slot] = value
                 if watch is not None:
                     watch(slot, value)
@@ -104,14 +111,14 @@ class Program:
         logits = keras.ops.reshape(keras.ops.cast(value, "float32"), (-1, *shape))
         return keras.ops.log(keras.ops.maximum(logits, SMALLEST)) if self._logarithm else logits
 
-    def _run_softmax(self, step: Step, args: Any, kwargs: Any, values: Values) -> list[Any]:
+    def _run_softmax(self, step: Step, args: Any, kwargs: Any, values: Values, call: Call) -> list[Any]:
         """Run the step that holds the softmax, and note the logits that go into it."""
         activation = getattr(step.operation, "activation", None)
         if activation is None or step.kind == "Activation":
             values[LOGITS_SLOT] = values[next(iter(step.inputs.values()))]
-            return _run(step, args, kwargs, values)
-        with _linear(step.operation):
-            values[LOGITS_SLOT] = step.operation(*args, **kwargs)
+            return _run(step, args, kwargs, values, call)
+        with without_activation(step.operation):
+            values[LOGITS_SLOT] = call(step, args, kwargs)
         return [activation(values[LOGITS_SLOT])]
 
 
@@ -126,19 +133,12 @@ def unwound() -> Iterator[None]:
         del scopes[depth:]
 
 
-def _run(step: Step, args: Any, kwargs: Any, _values: Values) -> list[Any]:
-    return keras.tree.flatten(step.operation(*args, **kwargs))
+def _call(step: Step, args: Any, kwargs: Any) -> Any:
+    return step.operation(*args, **kwargs)
 
 
-@contextmanager
-def _linear(layer: Any) -> Iterator[None]:
-    """Take the activation function out of a layer for a moment."""
-    activation = layer.activation
-    layer.activation = keras.activations.linear
-    try:
-        yield
-    finally:
-        layer.activation = activation
+def _run(step: Step, args: Any, kwargs: Any, _values: Values, call: Call) -> list[Any]:
+    return keras.tree.flatten(call(step, args, kwargs))
 
 
 def _takes_training(step: Step) -> bool:

@@ -16,9 +16,12 @@ import tensorflow as tf
 
 from nnlens.errors import ModelError
 from nnlens.models.architecture import first_line
-from nnlens.models.keras.backends import Array, SeedFunction
+from nnlens.models.keras.backends import ABSORBED_SLOT, Array, SeedFunction
 from nnlens.models.keras.graph import IMAGE
 from nnlens.models.keras.program import Program
+from nnlens.models.keras.ruling import Ruling
+from nnlens.models.keras.tf_rules import ENGINE
+from nnlens.rules import Rule
 
 KEPT = 16
 """Graphs that are kept; the one not used for longest goes."""
@@ -32,10 +35,13 @@ class TensorFlowBackend:
     program : Program
     shape : tuple of int
         Of one image.
+    layers : sequence of str
+        Names of the program's steps.
     """
 
-    def __init__(self, program: Program, shape: tuple[int, ...]) -> None:
-        self._program = program
+    def __init__(self, program: Program, shape: tuple[int, ...], layers: Sequence[str]) -> None:
+        self._program, self._layers = program, layers
+        self._plain: dict[Hashable, tuple[str, ...]] = {}
         self._signature = [tf.TensorSpec((None, *shape), tf.float32)]
         self._graphs: OrderedDict[Hashable, Callable[[Any], list[Any]]] = OrderedDict()
         self._seed: SeedFunction | None = None
@@ -70,22 +76,54 @@ class TensorFlowBackend:
                     tensor, lambda slot, value: tape.watch(value) if slot in wrt else None
                 )
             kept = [_float(values[slot]) for slot in keep]
-            target = values[start]
-            gradient = tf.numpy_function(self._call_seed, kept, tf.float32)
-            gradient = tf.cast(tf.reshape(gradient, tf.shape(target)), target.dtype)
+            target, gradient = values[start], self._seeded(kept, values[start])
             found = tape.gradient(target, [values[slot] for slot in wrt], output_gradients=gradient)
-            return [*kept, *(tf.constant(np.nan) if one is None else _float(one) for one in found)]
+            return [*kept, *map(_arrived, found)]
 
+        return self._run(("vjp", start, tuple(wrt), tuple(keep)), build, image, len(keep), seed)
+
+    def ruled(
+        self,
+        image: Array,
+        start: int,
+        wrt: Sequence[int],
+        keep: Sequence[int],
+        seed: SeedFunction,
+        rule: Rule,
+    ) -> tuple[list[Array], list[Array | None], tuple[str, ...]]:
+        """Do the same by a backward rule; also return where it passed the plain gradient (`Pass.plain_at`)."""
+        key = ("ruled", rule, start, tuple(wrt), tuple(keep))
+
+        def build(tensor: Any) -> list[Any]:
+            tap = tf.zeros(tf.shape(tensor)[:1]) if ABSORBED_SLOT in wrt else None
+            ruling = Ruling(rule, ENGINE, self._program.steps, self._layers, self._program.output, tap)
+            with ruling.active():
+                values = self._program.run(tensor, call=ruling.call) | {ABSORBED_SLOT: tap}
+            kept = [_float(values[slot]) for slot in keep]
+            target, gradient = values[start], self._seeded(kept, values[start])
+            found = tf.gradients([target], [values[slot] for slot in wrt], [gradient])
+            self._plain[key] = ruling.plain_at
+            return [*kept, *map(_arrived, found)]
+
+        arrays, gradients = self._run(key, build, image, len(keep), seed)
+        return arrays, gradients, self._plain[key]
+
+    def _seeded(self, kept: list[Any], target: Any) -> Any:
+        gradient = tf.numpy_function(self._call_seed, kept, tf.float32)
+        return tf.cast(tf.reshape(gradient, tf.shape(target)), target.dtype)
+
+    def _run(
+        self, key: Hashable, build: Callable[[Any], list[Any]], image: Array, kept: int, seed: SeedFunction
+    ) -> tuple[list[Array], list[Array | None]]:
         self._seed, self._error = seed, None
         try:
-            results = self._graph(("vjp", start, tuple(wrt), tuple(keep)), build)(tf.constant(image))
+            results = self._graph(key, build)(tf.constant(image))
         except tf.errors.OpError:
             if self._error is not None:
                 raise self._error from None
             raise
         arrays = [_array(result) for result in results]
-        count = len(keep)
-        return arrays[:count], [None if array.ndim == 0 else array for array in arrays[count:]]
+        return arrays[:kept], [None if array.ndim == 0 else array for array in arrays[kept:]]
 
     def _call_seed(self, *kept: Array) -> Array:
         """Call the seed of the request under way; TensorFlow would drop what an exception holds."""
@@ -102,7 +140,8 @@ class TensorFlowBackend:
             # traced here, since TensorFlow logs a warning where it traces several graphs on being called
             self._graphs[key] = _traced(graph)
             while len(self._graphs) > KEPT:
-                self._graphs.popitem(last=False)
+                gone, _ = self._graphs.popitem(last=False)
+                self._plain.pop(gone, None)
         self._graphs.move_to_end(key)
         return self._graphs[key]
 
@@ -119,6 +158,11 @@ def _traced(graph: Any) -> Callable[[Any], list[Any]]:
             "Rename the layer, or set KERAS_BACKEND=torch.",
         ) from error
     return traced
+
+
+def _arrived(gradient: Any) -> Any:
+    """Return a gradient, or a single number where there is none: a graph returns tensors."""
+    return tf.constant(np.nan) if gradient is None else _float(gradient)
 
 
 def _float(value: Any) -> Any:

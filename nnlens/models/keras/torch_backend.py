@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import torch
 
-from nnlens.models.keras.backends import Array, SeedFunction
+from nnlens.models.keras.backends import ABSORBED_SLOT, Array, SeedFunction
 from nnlens.models.keras.graph import IMAGE
 from nnlens.models.keras.program import Program
+from nnlens.models.keras.ruling import Ruling
+from nnlens.models.keras.torch_rules import ENGINE
+from nnlens.rules import Rule
 
 
 class TorchBackend:
@@ -20,10 +23,12 @@ class TorchBackend:
     Parameters
     ----------
     program : Program
+    layers : sequence of str
+        Names of the program's steps.
     """
 
-    def __init__(self, program: Program) -> None:
-        self._program = program
+    def __init__(self, program: Program, layers: Sequence[str]) -> None:
+        self._program, self._layers = program, layers
 
     def forward(
         self, image: Array, slots: Sequence[int], means: Sequence[int], space: tuple[int, int]
@@ -42,16 +47,39 @@ class TorchBackend:
             tensor = _tensor(image).requires_grad_(IMAGE in wrt)
             values = self._program.run(tensor, lambda slot, value: _watch(value) if slot in wrt else None)
             kept = [_array(values[slot]) for slot in keep]
-            target = values[start]
-            gradient = _tensor(seed(kept)).reshape(target.shape).to(target)
-            # where a layer gives back what it got, two slots hold one tensor, which may be asked for once
-            ends = {id(values[slot]): values[slot] for slot in wrt if values[slot].requires_grad}
-            found: dict[int, Any] = {}
-            if ends and target.requires_grad:
-                gradients = torch.autograd.grad([target], [*ends.values()], [gradient], allow_unused=True)
-                found = dict(zip(ends, gradients, strict=True))
-        arrived = [found.get(id(values[slot])) for slot in wrt]
-        return kept, [None if one is None else _array(one) for one in arrived]
+            return kept, _gradients(values, start, wrt, seed(kept))
+
+    def ruled(
+        self,
+        image: Array,
+        start: int,
+        wrt: Sequence[int],
+        keep: Sequence[int],
+        seed: SeedFunction,
+        rule: Rule,
+    ) -> tuple[list[Array], list[Array | None], tuple[str, ...]]:
+        """Do the same by a backward rule; also return where it passed the plain gradient (`Pass.plain_at`)."""
+        with torch.inference_mode(False), torch.enable_grad():
+            tensor = _tensor(image).requires_grad_()
+            tap = tensor.new_zeros(len(tensor), requires_grad=True) if ABSORBED_SLOT in wrt else None
+            ruling = Ruling(rule, ENGINE, self._program.steps, self._layers, self._program.output, tap)
+            with ruling.active():
+                values = self._program.run(tensor, call=ruling.call) | {ABSORBED_SLOT: tap}
+            kept = [_array(values[slot]) for slot in keep]
+            return kept, _gradients(values, start, wrt, seed(kept)), ruling.plain_at
+
+
+def _gradients(values: Mapping[int, Any], start: int, wrt: Sequence[int], seed: Array) -> list[Array | None]:
+    target = values[start]
+    gradient = _tensor(seed).reshape(target.shape).to(target)
+    # where a layer gives back what it got, two slots hold one tensor, which may be asked for once
+    ends = {id(values[slot]): values[slot] for slot in wrt if values[slot].requires_grad}
+    found: dict[int, Any] = {}
+    if ends and target.requires_grad:
+        gradients = torch.autograd.grad([target], [*ends.values()], [gradient], allow_unused=True)
+        found = dict(zip(ends, gradients, strict=True))
+    arrived = [found.get(id(values[slot])) for slot in wrt]
+    return [None if one is None else _array(one) for one in arrived]
 
 
 def _watch(value: Any) -> None:

@@ -25,7 +25,25 @@ from importlib.machinery import PathFinder
 find = PathFinder.find_spec
 PathFinder.find_spec = staticmethod(lambda name, *rest: None if name.startswith("tensorflow") else find(name, *rest))
 """  # as if it were not installed
-PROGRAM = """
+RULES = """
+from nnlens.rules import ABSORBED, Rule
+guided = lambda g, x, y, layer: g * (g > 0) * (x > 0) * (1 - (x >= layer.settings.get("top", 1e9)))
+epsilon = lambda g, x, y, layer: x * layer.back(g / (y + 0.1 * (2 * (y >= 0) - 1)), lambda w: w * abs(w))
+rules = [
+    Rule("guided", {"ReLU": guided, "ReLU6": guided}),
+    Rule("epsilon", {"Convolution": epsilon, "Dense": epsilon}, frozenset({"Dense"}), merge_norms=True),
+]
+def follow(model, inputs, seed):
+    found = {}
+    for rule in rules:
+        wrt = ("@input", ABSORBED) if rule.absorbing else ("@input",)
+        got = model.vjp(inputs, seed, wrt=wrt, rule=rule)
+        found |= {f"{rule.name} {key}": value for key, value in got.gradients.items()}
+    return found
+"""
+PROGRAM = (
+    RULES
+    + """
 import json
 import numpy as np
 from nnlens.models import Preprocess, load_model
@@ -46,6 +64,7 @@ for name in json.loads(sys.argv[1]):
     values |= {f"kept {key}": value for key, value in got.activations.items()}
     middle = model.vjp(inputs, lambda logits, kept: kept[layers[1]] ** 2, at=layers[1])
     values["from the middle"] = middle.gradients["@input"]
+    values |= follow(model, inputs, np.cos(np.arange(20, dtype=np.float32)).reshape(4, 5))
     np.savez(f"{name}.npz", **values)
     after = [(variable.value.requires_grad, variable.value) for variable in model.model.weights]
     same = all(flag == left and bool((value == kept).all()) for (flag, value), (left, kept) in zip(before, after))
@@ -53,6 +72,7 @@ for name in json.loads(sys.argv[1]):
 import keras
 print(json.dumps([keras.backend.backend(), "tensorflow" not in sys.modules, told]))
 """
+)
 
 
 def run(code, *arguments, folder, **environment):
@@ -92,6 +112,9 @@ def test_values_and_gradients_are_those_of_tensorflow(build, inputs, folder):
         expected |= {f"kept {key}": value for key, value in both.activations.items()}
         middle = model.vjp(inputs, lambda logits, kept, at=layers[1]: kept[at] ** 2, at=layers[1])
         expected["from the middle"] = middle.gradients["@input"]
+        own = {}
+        exec(RULES, own)
+        expected |= own["follow"](model, inputs, seed)
         assert got.keys() == expected.keys()
         for key, value in expected.items():
             close = 1e-5 * max(1, np.abs(value).max())
