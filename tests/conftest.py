@@ -21,6 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LONG = ("slow", "browser", "data")
 """Marks of tests that take long."""
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What libraries ask for the number of their threads, once, when they are loaded."""
+for _name in THREADS:
+    # two processes share two cores: threads that wait for each other spin, and a small network takes fifty times as long
+    os.environ.setdefault(_name, "1")
+
 settings.register_profile("house", deadline=None)  # on shared cores the time of one example says nothing
 settings.load_profile("house")
 
