@@ -24,7 +24,7 @@ LONG = ("slow", "browser", "data")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What libraries ask for the number of their threads, once, when they are loaded."""
 for _name in THREADS:
-    # two processes share two cores: threads that wait for each other spin, and a small network takes fifty times as long
+    # on cores that processes share, threads that wait for each other spin: a small network takes fifty times as long
     os.environ.setdefault(_name, "1")
 
 settings.register_profile("house", deadline=None)  # on shared cores the time of one example says nothing

@@ -103,17 +103,18 @@ def ours(model, inputs, target, rule, **parameters):
     return model.vjp(inputs, seed, wrt=("@input", ABSORBED), rule=relevance_rule(rule, EPSILON, GAMMA))
 
 
+@pytest.mark.parametrize("name", ["plain", "residual", "in place"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_what_one_gets_by_hand(network, pictures, kind):
-    module, model, _ = network
+def test_it_is_what_one_gets_by_hand(network_named, name, pictures, agree, kind):
+    module, model, _ = network_named(name)
     inputs = model.prepare(pictures["image"].values)
     target = model.predict(inputs).argmax(1)
     found = ours(model, inputs, target, kind).gradients["@input"]
     oracle = by_hand(kind, module, torch.from_numpy(inputs), target).numpy()
-    np.testing.assert_allclose(found, oracle, rtol=1e-3, atol=1e-4 * np.abs(oracle).max())
+    agree(f"lrp {kind}", name, "layer by layer by hand", found, oracle)
 
 
-def test_the_epsilon_rule_is_captums(pictures):
+def test_the_epsilon_rule_is_captums(pictures, agree):
     """Where every layer is a module that is called once, Captum can."""
     from captum.attr._utils.lrp_rules import EpsilonRule
 
@@ -130,7 +131,7 @@ def test_the_epsilon_rule_is_captums(pictures):
     logits = model.predict(inputs)
     seed = np.where(np.arange(5) == target.numpy()[:, None], logits, 0).astype(np.float32)
     found = model.vjp(inputs, seed, rule=relevance_rule("epsilon", 1e-9, 0)).gradients["@input"]
-    np.testing.assert_allclose(found, oracle, rtol=1e-2, atol=1e-3 * np.abs(oracle).max())
+    agree("lrp epsilon", "plain", "Captum", found, oracle)
 
 
 def test_what_arrives_and_what_biases_keep_make_up_the_logit(network, pictures):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import copy
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,8 +22,8 @@ from nnlens_attribution.smoothgrad import SmoothGrad
 
 torch = pytest.importorskip("torch", reason="torch is an extra")
 captum = pytest.importorskip("captum.attr", reason="captum is a test dependency")
-nn = torch.nn
 F = torch.nn.functional
+hand = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("oracles.py"))))
 
 
 def inputs_of(model, pictures):
@@ -31,79 +33,6 @@ def inputs_of(model, pictures):
 def predicted(module, inputs):
     with torch.no_grad():
         return module(inputs.clone()).argmax(1)
-
-
-# ------------------------------------------------------------------------------- rectifiers written out by hand
-class Bent(torch.autograd.Function):
-    """A nonlinearity with the backward rule of a paper."""
-
-    @staticmethod
-    def forward(ctx, x, rule, low, top):
-        ctx.save_for_backward(x)
-        ctx.rule, ctx.low, ctx.top = rule, low, top
-        return torch.where(x > 0, x.clamp(max=top), low * x)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (x,) = ctx.saved_tensors
-        slope = torch.where(x > 0, (x < ctx.top).float(), torch.full_like(x, ctx.low))
-        return gradient.clamp(min=0) * (slope if ctx.rule == "guided" else 1), None, None, None
-
-
-class BentModule(nn.Module):
-    def __init__(self, rule, low=0.0, top=torch.inf):
-        super().__init__()
-        self.settings = rule, low, top
-
-    def forward(self, x):
-        return Bent.apply(x, *self.settings)
-
-
-class BentFunctions:
-    def __init__(self, rule):
-        self._rule = rule
-
-    def relu(self, x, inplace=False):
-        return Bent.apply(x, self._rule, 0.0, torch.inf)
-
-    def leaky_relu(self, x, slope):
-        return Bent.apply(x, self._rule, slope, torch.inf)
-
-
-def by_hand(module, rule):
-    """Return a copy of a network with every nonlinearity replaced by one that follows the rule."""
-    module = copy.deepcopy(module)
-    for part in list(module.modules()):
-        for name, child in part.named_children():
-            if isinstance(child, nn.ReLU | nn.ReLU6):
-                setattr(part, name, BentModule(rule, 0.0, 6.0 if isinstance(child, nn.ReLU6) else torch.inf))
-    module.functional = BentFunctions(rule)
-    return module
-
-
-def gradient(module, inputs, target):
-    inputs = inputs.clone().requires_grad_()
-    return torch.autograd.grad(module(inputs)[range(len(inputs)), target].sum(), inputs)[0]
-
-
-def run_watched(module, inputs, layer):
-    """Return the logits and what a layer gives, in one graph, by a hook of our own."""
-    seen = []
-
-    def hook(_, __, output):
-        seen.append(output.clone())  # before a rectifier writes over it
-        return seen[0]
-
-    handle = module.get_submodule(layer).register_forward_hook(hook)
-    logits = module(inputs)
-    handle.remove()
-    return logits, seen[0]
-
-
-def activation_and_gradient(module, inputs, target, layer):
-    logits, maps = run_watched(module, inputs.clone().requires_grad_(), layer)
-    slopes = torch.autograd.grad(logits[range(len(inputs)), target].sum(), maps)[0]
-    return maps.detach().double(), slopes.double()
 
 
 # ------------------------------------------------------------------------------- the methods by gradients
@@ -159,7 +88,7 @@ def test_smoothgrad(family, pictures, asking, agree, join):
     spread = 0.2 * (inputs.amax((1, 2, 3), True) - inputs.amin((1, 2, 3), True))
     noise = [rng.standard_normal((count, *inputs.shape), dtype=np.float32) for count in (4, 2)]
     for each in np.concatenate(noise):
-        slopes = gradient(module, inputs + torch.from_numpy(each) * spread, target).abs()
+        slopes = hand.gradient(module, inputs + torch.from_numpy(each) * spread, target).abs()
         total = total + (slopes.amax(1) if join == "max" else slopes.sum(1)) / 6
     found = SmoothGrad(count=6, noise=0.2, join=join).compute(pictures, context)
     agree("smoothgrad", name, "the paper's sum", found["attribution"], total)
@@ -171,11 +100,11 @@ def test_smoothgrad(family, pictures, asking, agree, join):
 def test_rules_at_rectifiers(family, pictures, asking, agree, rule, analysis):
     name, module, model, layer = family
     inputs = inputs_of(model, pictures)
-    oracle = gradient(by_hand(module, rule), inputs, predicted(module, inputs))
+    oracle = hand.gradient(hand.by_hand(module, rule), inputs, predicted(module, inputs))
     found = analysis.compute(pictures, asking(model, layer))
     method = {"guided": "guided-backprop", "deconv": "deconv"}[rule]
     agree(method, name, "rectifiers by hand", found["attribution"], oracle)
-    assert not np.allclose(oracle, gradient(module, inputs, predicted(module, inputs)))
+    assert not np.allclose(oracle, hand.gradient(module, inputs, predicted(module, inputs)))
     assert found.attrs["plain_at"] == ""
 
 
@@ -210,8 +139,8 @@ def test_captum_gives_the_plain_gradient_without_a_word_where_we_do_not(
     inputs = inputs_of(model, pictures)
     target = predicted(module, inputs)
     peer = captum.GuidedBackprop(module).attribute(inputs.clone().requires_grad_(), target).detach()
-    slopes = gradient(module, inputs, target)
-    oracle = gradient(by_hand(module, "guided"), inputs, target).numpy()
+    slopes = hand.gradient(module, inputs, target)
+    oracle = hand.gradient(hand.by_hand(module, "guided"), inputs, target).numpy()
     found = GuidedBackprop().compute(pictures, asking(model, layer))["attribution"].values
     assert torch.allclose(peer, slopes, atol=1e-6)
     assert not np.allclose(peer, oracle, atol=0.1 * np.abs(oracle).max())
@@ -251,7 +180,7 @@ def test_class_activation_maps(family, pictures, asking, agree, method, analysis
     name, module, model, layer = family
     inputs = inputs_of(model, pictures)
     target = predicted(module, inputs)
-    oracle = larger(rule(*activation_and_gradient(module, inputs, target, layer)))
+    oracle = larger(rule(*hand.activation_and_gradient(module, inputs, target, layer)))
     found = analysis.compute(pictures, asking(model, layer))["attribution"]
     agree(method, name, "the paper's sum", found, oracle)
     if method == "gradcam":
@@ -265,8 +194,8 @@ def test_guided_gradcam(family, pictures, asking, agree):
     name, module, model, layer = family
     inputs = inputs_of(model, pictures)
     target = predicted(module, inputs)
-    places = larger(gradcam_of(*activation_and_gradient(module, inputs, target, layer)))
-    oracle = gradient(by_hand(module, "guided"), inputs, target) * places[:, None]
+    places = larger(gradcam_of(*hand.activation_and_gradient(module, inputs, target, layer)))
+    oracle = hand.gradient(hand.by_hand(module, "guided"), inputs, target) * places[:, None]
     found = GuidedGradCAM().compute(pictures, asking(model, layer))
     agree("guided-gradcam", name, "rectifiers by hand", found["attribution"], oracle)
 
@@ -283,7 +212,7 @@ def only_first_maximum(values):
 def test_deconv_from_a_channel(family, pictures, asking, agree, signal, channel):
     name, module, model, layer = family
     inputs = inputs_of(model, pictures).requires_grad_()
-    _, graph = run_watched(by_hand(module, "deconv"), inputs, layer)
+    _, graph = hand.run_watched(hand.by_hand(module, "deconv"), inputs, layer)
     maps = graph.detach()
     number = maps.amax((2, 3)).argmax(1) if channel is None else torch.full((7,), channel)
     start = torch.zeros_like(maps)
@@ -309,7 +238,7 @@ def test_saliency_of_every_class(family, pictures, asking):
     assert np.allclose(found["logit"], logits.gather(1, ranked), atol=1e-5)
     assert np.allclose(found["probability"], logits.softmax(1).gather(1, ranked), atol=1e-5)
     for rank in range(5):
-        oracle = gradient(module, inputs, ranked[:, rank]).abs().amax(1)
+        oracle = hand.gradient(module, inputs, ranked[:, rank]).abs().amax(1)
         assert np.allclose(found["class_attribution"][:, rank], oracle, atol=1e-5)
 
 
@@ -325,13 +254,13 @@ def test_targets_of_labels_units_and_channels(pictures, asking, family):
     labels = np.array([4, 0, 1, -1, 2, 3, 1])
     labelled = Saliency().compute(pictures.assign(label=("sample", labels)), asking(model, target="label"))
     known = [0, 1, 2, 4, 5, 6]
-    oracle = gradient(module, inputs[known], torch.from_numpy(labels[known])).abs().amax(1)
+    oracle = hand.gradient(module, inputs[known], torch.from_numpy(labels[known])).abs().amax(1)
     assert np.allclose(labelled["attribution"], oracle, atol=1e-5)
     assert labelled["sample"].values.tolist() == [place * 11 for place in known]
     assert "1 left out" in labelled.attrs["caption"]
     found = Saliency().compute(pictures, asking(model, target=f"{layer}:1"))
     inputs.requires_grad_()
-    _, maps = run_watched(module, inputs, layer)
+    _, maps = hand.run_watched(module, inputs, layer)
     peak = maps[:, 1].amax((1, 2))
     oracle = torch.autograd.grad(peak.sum(), inputs)[0].abs().amax(1)
     assert np.allclose(found["attribution"], oracle, atol=1e-5)
