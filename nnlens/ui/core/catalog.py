@@ -75,7 +75,7 @@ class Catalog:
             *registry.list_plugins(VIEWS, load=True),
             *registry.list_plugins(RULES, load=True),
         ]
-        self.tools = sorted(_usable(registry, self.plugins), key=lambda tool: (-tool.cls.priority, tool.id))
+        self.tools = sorted(_usable(registry, self.plugins), key=_rank)
 
     def tool(self, analysis: str) -> Tool | None:
         """Find a tool by ``dist:name``, or by its short name where that is clear."""
@@ -116,6 +116,11 @@ class Catalog:
         """All else on the whole data set: each gets controls and a face in the tab of analyses."""
         used = {tool.id for tool in (*self.projections, *self.judges)}
         return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.id not in used]
+
+
+def _rank(tool: Tool) -> tuple[int, str, str]:
+    """Order by priority, then by the title that menus show: a package may call it what it likes."""
+    return -tool.cls.priority, tool.title, tool.id
 
 
 def _usable(registry: Registry, plugins: list[PluginInfo]) -> list[Tool]:
