@@ -4,7 +4,8 @@
 
 A small VGG at 64 pixels with random weights. All of one method take turns in one process, so that what else the machine
 does falls on all of them alike. Ours is the whole analysis, from images to the result with its captions, and finds the
-predicted class itself; the floor and Captum get prepared inputs and the target. Prints ratios of wall clock, medians.
+predicted class itself; the floor and Captum get prepared inputs and the target. The last column adds what Captum's user
+does before: prepare the inputs and predict. Prints ratios of wall clock, medians.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ METHODS: Mapping[str, tuple[dict[str, Any], bool, float]] = {
     "smoothgrad": ({"count": SMOOTH}, False, SMOOTH),
     "integrated-gradients": ({"steps": STEPS}, False, STEPS),
     "guided-backprop": ({}, False, 1),
-    "deconv": ({}, False, 1),
+    "deconv": ({"signal": "target"}, False, 1),
     "gradcam": ({}, True, 1),
     "gradcam-plus-plus": ({}, True, 1),
     "hirescam": ({}, True, 1),
@@ -52,7 +53,10 @@ def main() -> None:
     if unknown := set(arguments.methods) - set(METHODS):
         parser.error(f"no method is called {', '.join(sorted(unknown))}")
     limit_threads(arguments.threads)
-    rows = [("method", "batch", "samples/s", "× floor", "Captum samples/s", "× Captum", "of processor time")]
+    rows = [
+        ("method", "batch", "samples/s", "× floor", "Captum samples/s", "× Captum", "of its processor time")
+    ]
+    rows[0] += ("× Captum from images",)
     for batch in arguments.batches:
         scene = Scene(batch, arguments.threads)
         for name in arguments.methods or METHODS:
@@ -103,15 +107,25 @@ class Scene:
         request = Request("benchmark", layer=self.layer if on_layer else None)
         return lambda: analysis.compute(self.data, Context(request, self.model))
 
+    def from_images(self, peer: Callable[[], Any]) -> Callable[[], Any]:
+        """Return what a user of the peer has to do beside: prepare the inputs, and find the predicted class."""
+        import torch
+
+        images = self.data["image"].to_numpy()
+
+        def work() -> Any:
+            with torch.no_grad():
+                self.module(torch.from_numpy(self.model.prepare(images))).argmax(1)
+            return peer()
+
+        return work
+
     def captum(self, name: str) -> Callable[[], Any] | None:
         """Return the peer's way to the same map, None where it has none."""
         import captum.attr as peers
         from captum.attr._utils.lrp_rules import EpsilonRule
 
         module, inputs, target = self.module, self.inputs, self.target
-        for part in module:
-            if type(part).__name__ == "Flatten":
-                part.rule = EpsilonRule()  # its LRP knows none, and this one does nothing there
         for weight in module.parameters():
             weight.requires_grad_(False)
         layer = module[int(self.layer)]
@@ -128,6 +142,12 @@ class Scene:
                 inputs, (3, PATCH, PATCH), (3, STRIDE, STRIDE), 0, target, perturbations_per_eval=1
             )
 
+        def lrp() -> Any:
+            for part in module:
+                if type(part).__name__ == "Flatten":
+                    part.rule = EpsilonRule()  # it knows none, and forgets this one after each call
+            return peers.LRP(module).attribute(fresh(), target)
+
         found: dict[str, Callable[[], Any]] = {
             "saliency": lambda: peers.Saliency(module).attribute(fresh(), target),
             "gradient-x-input": lambda: peers.InputXGradient(module).attribute(fresh(), target),
@@ -143,7 +163,7 @@ class Scene:
             "guided-gradcam": lambda: peers.GuidedGradCam(module, layer).attribute(
                 fresh(), target, interpolate_mode="bilinear"
             ),
-            "lrp": lambda: peers.LRP(module).attribute(fresh(), target),
+            "lrp": lrp,
             "occlusion": occlusion,
         }
         return found.get(name)
@@ -159,7 +179,7 @@ def measured(scene: Scene, name: str, rounds: int) -> tuple[str, ...]:
     works: dict[str, Callable[[], Any]] = {"floor": scene.floor, "ours": scene.ours(name)}
     peer = scene.captum(name)
     if peer is not None:
-        works["captum"] = peer
+        works |= {"captum": peer, "captum from images": scene.from_images(peer)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Captum warns of the hooks that it sets
         clocks = taking_turns(works, max(3, round(rounds / passes / scene.batch**0.5)))
@@ -171,9 +191,12 @@ def measured(scene: Scene, name: str, rounds: int) -> tuple[str, ...]:
     def speed(who: str) -> str:
         return f"{scene.batch / np.median([clock.wall for clock in clocks[who]]):.4g}"
 
-    theirs = (speed("captum"), *(f"{per_round(kind, 'captum'):.3f}" for kind in ("wall", "processor")))
+    ratios = [("captum", "wall"), ("captum", "processor"), ("captum from images", "wall")]
+    theirs = (
+        () if peer is None else (speed("captum"), *(f"{per_round(kind, who):.3f}" for who, kind in ratios))
+    )
     floor = f"{per_round('wall', 'floor') / passes:.3f}" + ("" if passes == 1 else f" × {passes:g}")
-    return name, str(scene.batch), speed("ours"), floor, *(theirs if peer is not None else ("", "", ""))
+    return name, str(scene.batch), speed("ours"), floor, *(theirs or [""] * 4)
 
 
 def small_vgg(nn: Any) -> Any:

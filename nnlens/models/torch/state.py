@@ -27,9 +27,9 @@ def evaluating(parts: Iterable[nn.Module]) -> Iterator[None]:
 
 
 @contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
+def frozen(parameters: Iterable[Tensor]) -> Iterator[None]:
     """Let no parameter ask for a gradient: a backward pass is 1.4 to 2.3 times faster without theirs."""
-    asking = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    asking = [parameter for parameter in parameters if parameter.requires_grad]
     for parameter in asking:
         parameter.requires_grad_(False)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import param
 import xarray as xr
@@ -12,7 +14,7 @@ from nnlens.schema import INPUT
 from nnlens_attribution.explaining import Attribution, Made, backward, explain
 from nnlens_attribution.targets import Target
 
-JOINS = {"max": np.max, "sum": np.sum}
+JOINS = {"max": np.maximum, "sum": np.add}
 JOIN_DOC = "How the channels of a color image become one value: the largest, as in the paper, or their sum."
 
 
@@ -45,7 +47,8 @@ class Saliency(Attribution):
 def join_channels(gradient: Float, join: str) -> Float:
     """Return the absolute values (sample, y, x) of a gradient (sample, channel, y, x)."""
     size = np.abs(gradient)
-    return size[:, 0] if size.shape[1] == 1 else JOINS[join](size, axis=1)
+    # channel by channel: numpy takes ten times as long along an axis of three that is the last one in memory
+    return reduce(JOINS[join], (size[:, channel] for channel in range(size.shape[1])))
 
 
 def join_words(data: xr.Dataset, join: str) -> str:
