@@ -26,6 +26,7 @@ from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.inspector.attributions import colored, flat
 
 CELL, GAP, HEAD, SIDE = 168, 6, 30, 150
+MASKS = 400
 PAPER, INK, FAINT = (255, 255, 255), (20, 24, 31), (98, 106, 119)
 
 
@@ -70,13 +71,19 @@ def columns(lens: nnlens.Lens, ids: list[int], layer: str | None) -> list[tuple[
     for tool in Catalog(Registry()).attributions:
         started = time.perf_counter()
         try:
-            result = lens.run(tool.id, sample=ids, **({"layer": layer} if layer and tool.on_layer else {}))
+            result = lens.run(tool.id, sample=ids, **chosen_for(tool, layer))
         except NNLensError as error:
             print(f"{tool.title:<24} {error}", file=sys.stderr)
             continue
         print(f"{tool.title:<24} {time.perf_counter() - started:6.1f} s  {result.attrs['caption']}")
         found.append((tool.title, result))
     return found
+
+
+def chosen_for(tool: Tool, layer: str | None) -> dict[str, object]:
+    """Return the layer for methods that look at one, and few masks for the one that takes thousands."""
+    chosen: dict[str, object] = {"layer": layer} if layer and tool.on_layer else {}
+    return chosen | ({"masks": MASKS} if "masks" in tool.cls.param else {})
 
 
 def draw(lens: nnlens.Lens, ids: list[int], rows: list[tuple[str, xr.Dataset]]) -> Image.Image:

@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
@@ -20,7 +19,6 @@ from nnlens.models.checks import (
     checked_inputs,
     checked_seed,
     find_layers,
-    no_gradient,
     positions_of,
     unknown_layer,
 )
@@ -28,6 +26,7 @@ from nnlens.models.preprocess import Preprocess
 from nnlens.models.probability import SMALLEST
 from nnlens.models.torch.drawing import drawn_anew
 from nnlens.models.torch.functions import MAIN, main_tensor
+from nnlens.models.torch.gradients import as_array, gradients_at
 from nnlens.models.torch.graph import watch
 from nnlens.models.torch.memory import channels_last, gains_by_channels_last
 from nnlens.models.torch.recording import Recorder
@@ -132,7 +131,7 @@ class TorchModel:
         with torch.inference_mode(), self._left_as_found():
             image = self._laid_out(inputs, not exact and self._fast)
             tensors, _ = self._forward(image, positions, means=means)
-            return {name: _array(tensors[name]) for name in (*layers, *pooled)}
+            return {name: as_array(tensors[name]) for name in (*layers, *pooled)}
 
     def vjp(
         self,
@@ -154,11 +153,11 @@ class TorchModel:
                 ruling is not None or INPUT in wrt or self._starts_early(positions, wrt)
             )
             tensors, edges = self._forward(image, positions, ends, ruling=ruling)
-            kept = {name: _array(tensors[name]) for name in dict.fromkeys((*keep, start))}
-            logits = _array(tensors[LOGITS])
+            kept = {name: as_array(tensors[name]) for name in dict.fromkeys((*keep, start))}
+            logits = as_array(tensors[LOGITS])
             gradient = torch.from_numpy(checked_seed(seed, logits, kept, tensors[start].shape))
             edges |= {} if tap is None else {ABSORBED: get_gradient_edge(tap)}
-            gradients = _gradients(edges, start, wrt, gradient.to(tensors[start]))
+            gradients = gradients_at(edges, start, wrt, gradient.to(tensors[start]))
         plain_at = () if ruling is None else ruling.plain_at
         return Pass(logits, {name: kept[name] for name in keep}, gradients, plain_at)
 
@@ -276,30 +275,6 @@ class TorchModel:
             raise ModelError("The network did not come to its logits with this input.")
         logits = output.flatten(1)
         return logits.clamp_min(SMALLEST).log() if place.logarithm else logits
-
-
-def _gradients(
-    edges: Mapping[str, GradientEdge], start: str, wrt: Sequence[str], gradient: Tensor
-) -> dict[str, Float]:
-    names = [name for name in dict.fromkeys(wrt) if name in edges]
-    found: Sequence[Tensor | None] = ()
-    if names and start in edges:
-        targets = [edges[name] for name in names]
-        found = torch.autograd.grad([edges[start]], targets, [gradient], allow_unused=True)
-    gradients = {
-        name: _array(tensor) for name, tensor in zip(names, found, strict=False) if tensor is not None
-    }
-    if ABSORBED in edges:  # no layer on the way may be one that absorbs
-        gradients.setdefault(ABSORBED, np.zeros(len(gradient), np.float32))
-    unreached = [name for name in wrt if name not in gradients]
-    if unreached:
-        raise no_gradient(start, unreached[0])
-    return gradients
-
-
-def _array(tensor: Tensor) -> Float:
-    """Return float32 numbers; those of a CPU tensor that has them are not copied."""
-    return tensor.detach().to("cpu", torch.float32).numpy()
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
