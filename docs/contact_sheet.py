@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 import nnlens
 from nnlens.errors import NNLensError
 from nnlens.registry import Registry
-from nnlens.ui.core.catalog import Catalog
+from nnlens.ui.core.catalog import Catalog, Tool
 from nnlens.ui.inspector.attributions import colored, flat
 
 CELL, GAP, HEAD, SIDE = 168, 6, 30, 150

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from nnlens.models.base import Float
 from nnlens.models.checks import no_gradient
+from nnlens.rules import ABSORBED
 
 
 def gradients_at(
