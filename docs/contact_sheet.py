@@ -92,7 +92,7 @@ def draw(lens: nnlens.Lens, ids: list[int], rows: list[tuple[str, xr.Dataset]]) 
     sheet = Image.new("RGB", (width, HEAD + len(ids) * (CELL + GAP)), PAPER)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for column, name in enumerate(("input", *(name for name, _ in rows))):
-        pen.text((SIDE + column * (CELL + GAP), 8), name, INK, font)
+        pen.text((SIDE + column * (CELL + GAP), 8), name.replace("×", "x"), INK, font)
     told = lens.store.samples.sel(sample=ids)
     logits = told["logit"].values
     powers = np.exp(logits - logits.max(1, keepdims=True))

@@ -263,8 +263,14 @@ def flat(values: NDArray[Any]) -> NDArray[np.float64]:
     return np.take_along_axis(array, strongest[None], axis=0)[0]
 
 
+def _floor(values: NDArray[np.float64], top: float) -> float:
+    """Return where colors begin: zero, unless all values are large, as those of RISE are, and still differ."""
+    low = float(values.min())
+    return low if low > top / 2 and top > 1.02 * low else 0.0
+
+
 def colored(values: NDArray[np.float64], signed: bool, theme: Any) -> NDArray[np.uint8]:
-    """Color an attribution, scaled to its 99.5th percentile: a single pixel in ten thousand would hide all others.
+    """Color an attribution, up to its 99.5th percentile: a single pixel in ten thousand would hide all others.
 
     Returns
     -------
@@ -272,7 +278,8 @@ def colored(values: NDArray[np.float64], signed: bool, theme: Any) -> NDArray[np
         Signed values in two colors about the surface; others in Inferno whose opacity grows with the value.
     """
     top = float(np.percentile(np.abs(values), 99.5)) or float(np.abs(values).max()) or 1.0
-    scaled = np.clip(values / top, -1, 1)
+    low = _floor(values, top)
+    scaled = np.clip((values - low) / (top - low), -1, 1)
     if signed:
         colors, place = (
             np.array([rgb(c) for c in diverging(theme, 255)]),

@@ -169,7 +169,12 @@ class Held:
         self.count += len(maps)
 
     def result(
-        self, words: str, left_out: int, model: Model, coords: Coordinates | None = None
+        self,
+        words: str,
+        left_out: int,
+        model: Model,
+        coords: Coordinates | None = None,
+        of_logits: bool = True,
     ) -> xr.Dataset:
         """Put everything into one dataset, with what was really used.
 
@@ -180,7 +185,7 @@ class Held:
         ids = found.pop("sample")
         dims = ("sample", "y", "x") if self._maps.ndim == 3 else ("sample", "channel", "y", "x")
         said = [words, told(self._target, found["target"], found["probability"]), *_lost(left_out)]
-        said += [*_passed(self._plain), *_doubts(model)]
+        said += [*_passed(self._plain), *_doubts(model, of_logits)]
         return xr.Dataset(
             {
                 "attribution": (dims, self._maps[: self.count]),
@@ -207,7 +212,7 @@ def _passed(plain_at: Sequence[str]) -> list[str]:
     return [f"plain gradient at {words}"] if kinds else []
 
 
-def _doubts(model: Model) -> list[str]:
-    if model.has_logits:
+def _doubts(model: Model, of_logits: bool) -> list[str]:
+    if model.has_logits or not of_logits:
         return []
-    return ["gradient of the logarithm of probabilities: the network gives no logits"]
+    return ["of the logarithm of probabilities: the network gives no logits"]

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from nnlens.models.base import Float, Model
+from nnlens.schema import LOGITS
 from nnlens_attribution.masking import Score
 from nnlens_attribution.targets import probabilities
 
@@ -28,7 +29,7 @@ def score_of(model: Model, target: int | str, kind: Kind) -> Score:
         return _unit(model, target)
 
     def score(inputs: Float) -> Float:
-        logits = model.predict(inputs)
+        logits = model.activations(inputs, [LOGITS], exact=False)[LOGITS]
         return (probabilities(logits) if kind == "probability" else logits)[:, target]
 
     return score
@@ -38,7 +39,7 @@ def _unit(model: Model, target: str) -> Score:
     layer, _, index = target.rpartition(":")
 
     def score(inputs: Float) -> Float:
-        activation = model.activations(inputs, [layer])[layer][:, int(index)]
+        activation = model.activations(inputs, [layer], exact=False)[layer][:, int(index)]
         return np.asarray(activation.reshape(len(activation), -1).max(axis=1))
 
     return score

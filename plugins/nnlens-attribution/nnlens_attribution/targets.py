@@ -136,8 +136,8 @@ def told(target: Target, numbers: NDArray[np.int64], chances: Float) -> str:
     which = {None: "predicted class", LABEL: "label"}.get(target.asked, "class")
     if len(numbers) == 1:
         return f"{which} {numbers[0]} · probability {chances[0]:.3f}"
-    number = f" {target.asked}" if isinstance(target.asked, int) else ""
-    return f"{which}{number} of {len(numbers):,} samples"
+    several = {None: "predicted classes", LABEL: "labels"}.get(target.asked, f"class {target.asked}")
+    return f"{several} of {len(numbers):,} samples"
 
 
 def _told_unit(layer: str, numbers: NDArray[np.int64], chances: Float) -> str:
