@@ -1,1 +1,1 @@
-"""Saliency and Grad-CAM."""
+"""What in an image drives a network: attribution methods, and checks of what they show."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import param
@@ -13,8 +13,9 @@ from nnlens.analysis import Context
 from nnlens.errors import AnalysisError
 from nnlens.models.base import Float, Model
 from nnlens.schema import INPUT
-from nnlens_attribution.batches import batch_size, image_batches
+from nnlens_attribution.batches import batch_size, image_batches, pieces
 from nnlens_attribution.explaining import NOTHING, Attribution, backward
+from nnlens_attribution.repeating import each
 from nnlens_attribution.saliency import JOIN_DOC, JOINS, join_channels, join_words
 from nnlens_attribution.targets import Target, network, probabilities
 
@@ -60,7 +61,9 @@ class ClassSaliency(Attribution):
         parts: list[dict[str, NDArray[np.generic]]] = []
         held = 0
         for rows, images in image_batches(data, context, batch_size(model)):
-            found, good, facts = self._batch(model, model.prepare(images), count)
+            alone = len(images) == data.sizes["sample"]
+            ranks = each(pieces(count, 1), context, alone)
+            found, good, facts = self._batch(model, model.prepare(images), count, ranks)
             held += len(found)
             maps[held - len(found) : held] = found
             parts.append(facts | {"sample": data["sample"][rows].to_numpy()[good]})
@@ -70,13 +73,13 @@ class ClassSaliency(Attribution):
         return _result(maps[:held], joined, rows.stop - held, join_words(data, self.join), count)
 
     def _batch(
-        self, model: Model, inputs: Float, count: int
+        self, model: Model, inputs: Float, count: int, ranks: Iterator[tuple[int, slice]]
     ) -> tuple[Float, NDArray[np.bool_], dict[str, NDArray[np.generic]]]:
         """Return maps (sample, rank, y, x), which samples they are of, and what RANKED names."""
         found, logits = [], model.predict(inputs)
         ranked = np.argsort(-logits, axis=1, kind="stable")[:, :count]
-        for rank in range(count):
-            passed = backward(model, inputs, Target(None).of(ranked[:, rank]))
+        for _, rank in ranks:
+            passed = backward(model, inputs, Target(None).of(ranked[:, rank.start]))
             found.append(join_channels(passed.gradients[INPUT], self.join))
         maps = np.stack(found, axis=1)
         good = np.isfinite(logits).all(axis=1) & np.isfinite(maps).all(axis=(1, 2, 3))

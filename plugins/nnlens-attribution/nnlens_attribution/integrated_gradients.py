@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import param
 import xarray as xr
@@ -49,7 +51,8 @@ class IntegratedGradients(Attribution):
         def method(model: Model, inputs: Float, target: Target) -> Made:
             target, logits, activations = settled(model, inputs, target)
             start = np.broadcast_to(filling(self.baseline, inputs, model), inputs.shape)
-            found = integrate(model, inputs, start, target, self.steps)
+            passes = each(turns(model, len(inputs), self.steps), context, len(inputs) == data.sizes["sample"])
+            found = integrate(model, inputs, start, target, self.steps, passes)
             change = target.values(logits, activations) - values(model, np.ascontiguousarray(start), target)
             delta = found.sum(axis=(1, 2, 3), dtype=np.float64) - change
             misses.append(np.abs(delta) / np.maximum(np.abs(change), 1e-6))
@@ -60,12 +63,19 @@ class IntegratedGradients(Attribution):
         return result.assign_attrs(caption=f"{result.attrs['caption']} · sum misses {missed:.2%}")
 
 
-def integrate(model: Model, inputs: Float, start: Float, target: Target, steps: int) -> Float:
+def integrate(
+    model: Model,
+    inputs: Float,
+    start: Float,
+    target: Target,
+    steps: int,
+    passes: Iterator[tuple[int, slice]],
+) -> Float:
     """Return the contributions (sample, channel, y, x) along the straight path from `start` to `inputs`."""
     points, weights = np.polynomial.legendre.leggauss(steps)
     points, weights = (points + 1) / 2, weights / 2
     way, total = inputs - start, np.zeros(inputs.shape, np.float64)
-    for count, part in each(turns(model, len(inputs), steps)):
+    for count, part in passes:
         at = points[part].astype(np.float32).reshape(count, 1, 1, 1, 1)
         total += np.tensordot(weights[part], gradients(model, start + at * way, target), axes=1)
     return (total * way).astype(np.float32)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nnlens.analysis import Context
+from nnlens.errors import JobCancelledError
 from nnlens.models.base import Float, Model
 from nnlens.schema import INPUT
 from nnlens_attribution.batches import batch_size, pieces
@@ -39,7 +41,25 @@ def values(model: Model, inputs: Float, target: Target) -> Float:
     return target.values(found["@logits"], found)
 
 
-def each(parts: list[slice]) -> Iterator[tuple[int, slice]]:
-    """Yield how many there are in each part, and the part."""
+def each(parts: list[slice], context: Context, alone: bool) -> Iterator[tuple[int, slice]]:
+    """Yield how many passes there are in each part, and the part.
+
+    Parameters
+    ----------
+    parts : list of slice
+    context : Context
+        Asked before each whether anybody still wants the result.
+    alone : bool
+        Whether these are all passes of the request, so that they are its progress.
+
+    Raises
+    ------
+    JobCancelledError
+        If nobody does.
+    """
     for part in parts:
+        if context.cancelled:
+            raise JobCancelledError("Cancelled while explaining samples.")
+        if alone:
+            context.progress(part.start, parts[-1].stop, "passes")
         yield part.stop - part.start, part

@@ -107,7 +107,7 @@ def network(context: Context) -> Model:
 
 
 def target_of(data: xr.Dataset, context: Context, rows: slice) -> Target:
-    """Return what is explained of some samples of a dataset.
+    """Return what is explained of some samples of a dataset; a label that the network has no output for is none.
 
     Raises
     ------
@@ -119,7 +119,8 @@ def target_of(data: xr.Dataset, context: Context, rows: slice) -> Target:
         return target
     if LABEL not in data:
         raise AnalysisError("There are no labels to explain.", "Give a class by its number.")
-    return target.of(data[LABEL][rows].to_numpy())
+    labels = data[LABEL][rows].to_numpy()
+    return target.of(np.where(labels < network(context).class_count, labels, UNLABELLED))
 
 
 def probabilities(logits: Float) -> Float:

@@ -20,6 +20,9 @@ from nnlens_attribution.integrated_gradients import IntegratedGradients
 from nnlens_attribution.saliency import Saliency, join_channels
 from nnlens_attribution.smoothgrad import SmoothGrad
 
+from nnlens.analysis import Context, Request
+from nnlens.errors import JobCancelledError
+
 torch = pytest.importorskip("torch", reason="torch is an extra")
 captum = pytest.importorskip("captum.attr", reason="captum is a test dependency")
 F = torch.nn.functional
@@ -84,10 +87,10 @@ def test_smoothgrad(family, pictures, asking, agree, join):
     inputs = inputs_of(model, pictures)
     target = predicted(module, inputs)
     context = asking(model)
-    rng, total = np.random.default_rng(context.request.seed), 0
+    drawn, total = np.random.default_rng(context.request.seed).integers(2**62), 0
+    noise = np.random.default_rng(drawn).standard_normal((6, *inputs.shape[1:]), dtype=np.float32)
     spread = 0.2 * (inputs.amax((1, 2, 3), True) - inputs.amin((1, 2, 3), True))
-    noise = [rng.standard_normal((count, *inputs.shape), dtype=np.float32) for count in (4, 2)]
-    for each in np.concatenate(noise):
+    for each in noise:
         slopes = hand.gradient(module, inputs + torch.from_numpy(each) * spread, target).abs()
         total = total + (slopes.amax(1) if join == "max" else slopes.sum(1)) / 6
     found = SmoothGrad(count=6, noise=0.2, join=join).compute(pictures, context)
@@ -242,6 +245,41 @@ def test_saliency_of_every_class(family, pictures, asking):
         assert np.allclose(found["class_attribution"][:, rank], oracle, atol=1e-5)
 
 
+def test_a_map_does_not_depend_on_what_else_is_asked_for(pictures, asking, family):
+    _, _, model, _ = family
+    for analysis in (SmoothGrad(count=3), IntegratedGradients(steps=4)):
+        together = analysis.compute(pictures, asking(model))["attribution"]
+        alone = analysis.compute(pictures.isel(sample=[5]), asking(model))["attribution"]
+        assert np.allclose(alone[0], together[5], rtol=1e-3, atol=1e-5 * np.abs(alone).max())
+
+
+class Patient(Context):
+    """Listens to progress, and loses patience after so much of it."""
+
+    def __init__(self, model, patience):
+        super().__init__(Request("test"), model)
+        self.told, self._patience = [], patience
+
+    def progress(self, done, total, message=""):
+        self.told.append(done / total)
+
+    @property
+    def cancelled(self):
+        return len(self.told) > self._patience
+
+
+@pytest.mark.parametrize("analysis", [SmoothGrad(count=40), IntegratedGradients(steps=40), ClassSaliency()])
+def test_many_passes_tell_how_far_they_are_and_end_when_nobody_wants_them(pictures, network, analysis):
+    _, model, _ = network
+    context = Patient(model, 1000)
+    analysis.compute(pictures, context)
+    assert context.told == sorted(context.told)
+    assert len(context.told) >= 2
+    assert context.told[-1] < 1
+    with pytest.raises(JobCancelledError):
+        analysis.compute(pictures, Patient(model, 1))
+
+
 def test_channels_join():
     slopes = np.array([[[[-2.0, 1]]]], np.float32)
     assert join_channels(slopes, "sum").tolist() == [[[2, 1]]]
@@ -251,13 +289,13 @@ def test_channels_join():
 def test_targets_of_labels_units_and_channels(pictures, asking, family):
     _, module, model, layer = family
     inputs = inputs_of(model, pictures)
-    labels = np.array([4, 0, 1, -1, 2, 3, 1])
+    labels = np.array([4, 0, 1, -1, 2, 9, 1])  # one without a label, one that the network has no output for
     labelled = Saliency().compute(pictures.assign(label=("sample", labels)), asking(model, target="label"))
-    known = [0, 1, 2, 4, 5, 6]
+    known = [0, 1, 2, 4, 6]
     oracle = hand.gradient(module, inputs[known], torch.from_numpy(labels[known])).abs().amax(1)
     assert np.allclose(labelled["attribution"], oracle, atol=1e-5)
     assert labelled["sample"].values.tolist() == [place * 11 for place in known]
-    assert "1 left out" in labelled.attrs["caption"]
+    assert "2 left out" in labelled.attrs["caption"]
     found = Saliency().compute(pictures, asking(model, target=f"{layer}:1"))
     inputs.requires_grad_()
     _, maps = hand.run_watched(module, inputs, layer)
