@@ -24,8 +24,8 @@ HEAD = """# Agreement of attributions
 The largest difference between a map of nnlens and that of an oracle, as a share of the oracle's largest value: what is
 left is the order in which float32 sums are taken. *Captum* is compared where it is right; *rectifiers by hand* are the
 same network with every rectifier replaced by one that follows the paper's rule; *the paper's sum* is the formula
-written out in the test; *layer by layer by hand* shares relevance out so; *Keras twin* is the same network with the same
-weights built in Keras. SqueezeNet, LeNet and MobileNet are trained networks on real photos and digits.
+written out in the test; *layer by layer by hand* shares relevance out so; *Keras twin* is the same network with the
+same weights built in Keras. SqueezeNet, LeNet and MobileNet are trained networks on real photos and digits.
 """
 
 
