@@ -22,20 +22,13 @@ LABELLED = {"selectivity": "labels of these samples name 0"}
 LACKING = {
     "loss": "losses, predictions and logits",
     "confusion": "predictions and logits",
-    "saliency": "the network",
-    "gradcam": "the network",
-    "occlusion": "the network",
-    "rise": "the network",
-    "sanity-check": "the network",
-    "deletion-insertion": "the network",
-    "noise-sensitivity": "the network",
     "reduce": "is flat",
     "channel-score": "is flat",
-    "receptive-field": "the network",
 }
 NAMES = sorted(
     entry.name for entry in entry_points(group="nnlens.analyses") if entry.name != "class_distance"
 )
+LACKING |= {name: "the network" for name in NAMES if Registry().load_analysis(name).needs_model}
 
 
 @pytest.fixture(scope="module", params=["labelled", "unlabelled", "pictured"])

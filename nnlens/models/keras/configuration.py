@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 from keras.src.backend import StatelessScope
+from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
 from keras.src.legacy.saving.saving_utils import model_from_config
 
 from nnlens.errors import ModelError
@@ -23,6 +25,8 @@ WIDTHS = ("units", "filters", "input_dim", "output_dim")
 """Settings that need at least as many weights as they say."""
 SMALLEST = 0.5
 """Bytes of the smallest weight."""
+WAITING = "uninitialized_variables"
+"""Where Keras keeps the weights that it has still to make."""
 
 
 def read_json(place: str, size: int) -> Any:
@@ -130,12 +134,26 @@ def check_size(config: Any, name: str, version: str, size: int) -> None:
         raise ModelError(
             f"{name} asks for a layer of {widest:,}, but holds no weights for it.", "Do not open it."
         )
-    with StatelessScope(initialize_variables=False):
+    with _shapes_alone():
         count = from_config(config, name, version).count_params()
     if count * SMALLEST > size:
         raise ModelError(
             f"{name} asks for {count:,} weights, but has {size:,} bytes for them.", "Do not open it."
         )
+
+
+@contextmanager
+def _shapes_alone() -> Iterator[None]:
+    """Let Keras work out shapes without making weights.
+
+    It would make them later, with those of the next layer that anybody builds: gigabytes of a file that was refused.
+    """
+    waiting = [*(get_global_attribute(WAITING) or [])]
+    try:
+        with StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        set_global_attribute(WAITING, waiting)
 
 
 def _classes(config: Any) -> Iterator[str]:

@@ -388,3 +388,19 @@ def test_a_network_that_was_trained_is_opened_as_any_other(folder, net, inputs, 
     np.testing.assert_allclose(
         softmax(model.predict(inputs)), probabilities(net, inputs), rtol=1e-5, atol=1e-6
     )
+
+
+def test_a_network_that_is_refused_for_its_size_leaves_no_weights_to_be_made_later():
+    """Keras makes what waits with the next layer of anybody's own: 20 GB, once, in another test."""
+    from keras.src.backend.common.global_state import get_global_attribute
+
+    from nnlens.models.keras.configuration import WAITING, check_size
+
+    image = keras.Input((8, 8, 3))
+    network = keras.Model(image, keras.layers.Dense(50)(keras.layers.Flatten()(image)))
+    config = keras.saving.serialize_keras_object(network)
+    with pytest.raises(ModelError, match="asks for 9,650 weights"):
+        check_size(config, "net.keras", keras.__version__, 1000)
+    assert not get_global_attribute(WAITING)
+    check_size(config, "net.keras", keras.__version__, 100_000)
+    assert not get_global_attribute(WAITING)
