@@ -53,7 +53,7 @@ def test_its_controls_come_from_its_parameters_and_its_view_shows_the_result(pag
 
 def test_broken_ones_are_listed_with_their_error_and_the_page_lives(page):
     page.get_by_role("tab", name="Plugins").click()
-    page.get_by_text("3 cannot be used").wait_for()
+    page.get_by_text("4 cannot be used").wait_for()
     for words in ("the stranger's import failed", "sys.exit", "plugin api 99"):
         page.get_by_text(re.compile(re.escape(words))).first.wait_for()
     page.get_by_text("nnlens-template").first.wait_for()

@@ -24,6 +24,7 @@ class Neighbors(Analysis):
     """
 
     title = "Nearest neighbors"
+    priority = 1  # what the page's list of analyses begins with
     requires = {"embedding": ("sample", "unit")}
     provides = {"neighbor": ("sample", "rank"), "distance": ("sample", "rank")}
 
