@@ -87,7 +87,7 @@ def run(
         result = lens.run(
             analysis,
             layer=layer,
-            sample=values.ids(sample) if sample else None,
+            sample=None if sample is None else values.ids(sample),
             channel=channel,
             target=values.target(target),
             seed=None if seed.lower() == "none" else values.whole_number(seed),

@@ -120,8 +120,15 @@ def check_sample(store: Store, sample: Ids) -> tuple[int, ...] | None:
     missing = ids[~np.isin(ids, store.ids)]
     if missing.size:
         words = ", ".join(str(each) for each in missing[:5])
-        raise AnalysisError(f"The run has no sample {words}.", f"It has {store.committed:,} samples.")
+        raise AnalysisError(f"The run has no sample {words}.", _nearest(store.ids, int(missing[0])))
     return None if ids.size == store.committed else tuple(ids.tolist())
+
+
+def _nearest(ids: NDArray[np.int64], missing: int) -> str:
+    """Say which ids there are about one that is not: those of a part of a data set have gaps."""
+    place = int(np.searchsorted(ids, missing))
+    around = " and ".join(str(each) for each in ids[max(place - 1, 0) : place + 1])
+    return f"It has {len(ids):,} samples, {ids[0]} to {ids[-1]}; the nearest: {around}."
 
 
 def _ids(sample: object) -> NDArray[np.int64]:

@@ -31,7 +31,7 @@ class IntegratedGradients(Attribution):
     title = "Integrated gradients"
     provides = {**COLORED, "delta": ("sample",)}
 
-    steps = param.Integer(50, bounds=(1, 10_000), doc="Points of the path; the paper has 20 to 300.")
+    steps = param.Integer(50, bounds=(1, 1000), doc="Points of the path; the paper has 20 to 300.")
     baseline = param.Selector(
         default="mean",
         objects=list(FILLS),

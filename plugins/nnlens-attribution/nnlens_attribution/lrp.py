@@ -85,11 +85,15 @@ class LRP(Attribution):
 
         words = {"gamma": f"gamma {self.gamma:g}"}.get(self.rule, self.rule)
         try:
-            return explain(data, context, method, f"{words} rule")
+            result = explain(data, context, method, f"{words} rule")
         except AnalysisError as error:
             if refused and np.isfinite(refused).any():
-                raise not_conserved(refused) from error
+                raise not_conserved(refused, self.rule) from error
             raise
+        if not refused:
+            return result
+        lost = f"relevance not conserved in {len(refused):,}"
+        return result.assign_attrs(caption=f"{result.attrs['caption']} · {lost}")
 
 
 def propagate(model: Model, inputs: Float, target: Target, rule: Rule) -> Made:
@@ -126,7 +130,7 @@ def without(made: Made, refused: np.ndarray) -> Made:
     return Made(made.passed, maps, made.more)
 
 
-def not_conserved(refused: list[float]) -> AnalysisError:
+def not_conserved(refused: list[float], rule: str) -> AnalysisError:
     """Say that relevance does not add up."""
     if np.isinf(refused).all():
         what = f"inputs or biases hold more than {EXPLODED:g} times the logit"
@@ -135,5 +139,6 @@ def not_conserved(refused: list[float]) -> AnalysisError:
         what = f"{lost:.0%} of the logit is lost or made on the way"
     return AnalysisError(
         f"Relevance is not conserved in this network: {what}.",
-        "Try rule='z-plus' or a larger epsilon; layers that multiply, gate or squash have no rule.",
+        f"Try {'a larger epsilon' if rule == 'z-plus' else 'rule=z-plus, or a larger epsilon'}; layers that multiply, "
+        "gate or squash have no rule.",
     )
