@@ -117,12 +117,24 @@ class Rule:
         propagated. The sum is the gradient of `ABSORBED`.
     merge_norms : bool
         Whether a normalization right after a convolution or dense layer is made part of its weights.
+
+    Raises
+    ------
+    ModelError
+        If a kind is written in other letters.
     """
 
     name: str
     backward: Mapping[str, Backward] = field(default_factory=dict)
     absorbing: frozenset[str] = frozenset()
     merge_norms: bool = False
+
+    def __post_init__(self) -> None:
+        known = {kind.lower(): kind for kind in KINDS}
+        for kind in self.backward if isinstance(self.backward, Mapping) else ():
+            meant = known.get(str(kind).lower(), kind)
+            if meant != kind:  # it would be taken for the class of a layer, and never be met
+                raise ModelError(f"The rule {self.name!r} is for {kind!r}.", f"Did you mean {meant!r}?")
 
 
 _rules: dict[str, Rule] = {PLAIN: Rule(PLAIN)}

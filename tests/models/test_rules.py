@@ -43,3 +43,10 @@ def test_what_layers_absorb_is_added_up():
     # three arrive at fc2 and half of it goes on; how much of that reaches fc1 the rectifier says
     arrived = float(passed.gradients["fc1"].sum())
     np.testing.assert_allclose(passed.gradients[ABSORBED], [1.5 + arrived / 2], rtol=1e-5)
+
+
+def test_a_kind_in_other_letters_is_refused():
+    with pytest.raises(ModelError, match="Gelu") as caught:
+        Rule("mine", {"Gelu": lambda gradient, inputs, output, layer: gradient})
+    assert caught.value.hint == "Did you mean 'GELU'?"
+    Rule("mine", {"MaxPool2d": lambda gradient, inputs, output, layer: gradient})  # a class of a framework
