@@ -204,7 +204,7 @@ class Model(Protocol):
         keep: Sequence[str] = (),
         rule: str | Rule = "plain",
     ) -> Pass:
-        """Run one forward and one backward pass.
+        """Run one forward and one backward pass, with sums taken in the order that is fastest.
 
         Parameters
         ----------

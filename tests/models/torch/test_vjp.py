@@ -117,7 +117,8 @@ def test_one_pass_gives_all_that_is_asked(build, preprocess, inputs):
     expected = model.activations(inputs, (*names, "@logits"))
     assert set(got.activations) == {*names, "@logits"}
     for name in (*names, "@logits"):
-        np.testing.assert_array_equal(got.activations[name], expected[name])
+        # a pass with gradients has channels last in memory, so sums are taken in another order
+        np.testing.assert_allclose(got.activations[name], expected[name], rtol=1e-6, atol=1e-6)
 
 
 def test_a_pass_may_start_at_a_layer(build, preprocess, inputs):
