@@ -38,7 +38,7 @@ METHODS: Mapping[str, tuple[dict[str, Any], bool, float]] = {
     "hirescam": ({}, True, 1),
     "guided-gradcam": ({}, True, 2),
     "lrp": ({"rule": "epsilon"}, False, 1),
-    "occlusion": ({}, False, 50),
+    "occlusion": ({"patch": PATCH / SIDE, "stride": STRIDE / PATCH}, False, 50),
     "rise": ({"masks": MASKS}, False, MASKS),
 }
 
