@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,6 +57,7 @@ class Ruling:
         self._merged = {id(step) for step in self._norms.values()}
         self._name, self._inside = "", False
         self._plain: dict[str, bool] = {}
+        self._marks: list[tuple[int, str, bool]] = []
 
     @property
     def plain_at(self) -> tuple[str, ...]:
@@ -65,13 +67,51 @@ class Ruling:
     @contextmanager
     def active(self) -> Iterator[None]:
         """Meet the nonlinearities that are called in this thread."""
-        with self._engine.meeting(self._nonlinear):
+        with self._engine.meeting(self._nonlinear, self._late):
             yield
+
+    def look_into(self, end: Any) -> None:
+        """Note what is before an end of the graph and hides what it does."""
+        for place, kind in self._engine.hidden(end):
+            name = "" if place is None else self._at(place)[0]
+            if self._bends and (name or place is None):
+                self._plain[f"{name} ({kind})" if name else kind] = True
 
     def call(self, step: Step, args: Any, kwargs: Any) -> Any:
         """Run a step so that the gradient takes the rule's way back."""
-        operation, kind = step.operation, self._kind(step)
         self._name = self._names[id(step)]
+        self._marks.append((self._engine.place(), self._name, step.kind.endswith("Normalization")))
+        try:
+            return self._called(step, args, kwargs)
+        finally:
+            self._marks.append((self._engine.place(), "", False))
+
+    def _at(self, place: int) -> tuple[str, bool]:
+        """Return the layer to which an operation of the graph belongs, and whether it is a normalization."""
+        found = bisect_right(self._marks, place, key=lambda mark: mark[0]) - 1
+        return self._marks[found][1:] if found >= 0 else ("", False)
+
+    def _late(
+        self,
+        place: int,
+        kind: str,
+        settings: Mapping[str, float],
+        run: Callable[[Any], Any],
+        inputs: Any,
+        gradient: Any,
+    ) -> Any:
+        """Return the rule's gradient at a nonlinearity that was not met, None where it is the plain one."""
+        name, norm = self._at(place)
+        function = self._rule.backward.get(kind) if inputs is not None else None
+        if function is None:
+            if name and self._bends and not (norm and kind not in NONLINEAR):
+                self._plain[f"{name} ({kind})"] = True
+            return None
+        step = KerasStep(self._engine, name or kind, kind, settings, [inputs], run)
+        return Followed(step, function, False).back(gradient)[1]
+
+    def _called(self, step: Step, args: Any, kwargs: Any) -> Any:
+        operation, kind = step.operation, self._kind(step)
         if activated(operation):
             with without_activation(operation):
                 output = self._stepped(step, kind, args, kwargs)
@@ -182,7 +222,8 @@ class Ruling:
         """Leave alone what is inside of what is met."""
         before, self._inside = self._inside, True
         try:
-            yield
+            with self._engine.apart():
+                yield
         finally:
             self._inside = before
 

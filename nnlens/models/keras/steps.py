@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -16,6 +16,9 @@ from nnlens.rules import Backward
 Change = Callable[[Any], Any]
 Nonlinear = Callable[[str, Mapping[str, float], Callable[[Any], Any], Any], Any]
 """(kind, settings, function, input) → output."""
+
+Late = Callable[[int, str, Mapping[str, float], Callable[[Any], Any], Any, Any], Any]
+"""(place in the graph, kind, settings, function, input or None, gradient) → gradient at the input, None for plain."""
 
 
 class Engine(Protocol):
@@ -32,8 +35,17 @@ class Engine(Protocol):
     ) -> Any:
         """Return the output so that `back` gives the gradients at the tap and the inputs."""
 
-    def meeting(self, nonlinear: Nonlinear) -> AbstractContextManager[None]:
-        """Let a function be called for each nonlinearity in this thread."""
+    def meeting(self, nonlinear: Nonlinear, late: Late) -> AbstractContextManager[None]:
+        """Let a function be called for each nonlinearity in this thread, another on the way back for those not met."""
+
+    def apart(self) -> AbstractContextManager[None]:
+        """Meet none for a moment."""
+
+    def place(self) -> int:
+        """Return how many operations the graph has, where it has places."""
+
+    def hidden(self, end: Any) -> Iterable[tuple[int | None, str]]:
+        """Look at all that is before an end of the graph; yield the place, if any, and kind of what hides its work."""
 
 
 class KerasStep:

@@ -101,6 +101,7 @@ class TensorFlowBackend:
                 values = self._program.run(tensor, call=ruling.call) | {ABSORBED_SLOT: tap}
             kept = [_float(values[slot]) for slot in keep]
             target, gradient = values[start], self._seeded(kept, values[start])
+            ruling.look_into(target)
             found = tf.gradients([target], [values[slot] for slot in wrt], [gradient])
             self._plain[key] = ruling.plain_at
             return [*kept, *map(_arrived, found)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial, wraps
 from typing import Any
 
@@ -16,7 +16,8 @@ import keras
 import tensorflow as tf
 
 from nnlens.models.keras.kinds import FUNCTIONS, settings_of
-from nnlens.models.keras.steps import Nonlinear
+from nnlens.models.keras.steps import Late, Nonlinear
+from nnlens.models.keras.tf_overlooked import closed, left_alone, overlooked, overlooking
 
 NAME = "NNLensRuled"
 SLOPE = 0.2
@@ -61,9 +62,10 @@ class _TensorFlowEngine:
         return replaced
 
     @contextmanager
-    def meeting(self, nonlinear: Nonlinear) -> Iterator[None]:
+    def meeting(self, nonlinear: Nonlinear, late: Late) -> Iterator[None]:
         """Put functions in place of TensorFlow's own for a moment; in other threads they do what those do."""
         with _tracing, ExitStack() as stack:
+            stack.enter_context(overlooking(tf.compat.v1.get_default_graph(), late))
             for module in PLACES:
                 for name in FUNCTIONS.keys() & vars(module).keys():
                     stack.callback(setattr, module, name, getattr(module, name))
@@ -71,6 +73,18 @@ class _TensorFlowEngine:
             _thread.nonlinear = nonlinear
             stack.callback(delattr, _thread, "nonlinear")
             yield
+
+    def apart(self) -> AbstractContextManager[None]:
+        return left_alone(tf.compat.v1.get_default_graph())
+
+    def place(self) -> int:
+        return int(tf.compat.v1.get_default_graph().version)
+
+    def hidden(self, end: Any) -> Iterator[tuple[int, str]]:
+        known = overlooked(end.graph)
+        known.look(end.graph)
+        for operation, kind in closed(end, NAME):
+            yield known.places[operation.name], kind
 
 
 ENGINE = _TensorFlowEngine()

@@ -66,6 +66,7 @@ class TorchBackend:
             with ruling.active():
                 values = self._program.run(tensor, call=ruling.call) | {ABSORBED_SLOT: tap}
             kept = [_array(values[slot]) for slot in keep]
+            ruling.look_into(values[start])
             return kept, _gradients(values, start, wrt, seed(kept)), ruling.plain_at
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from nnlens.models.keras.kinds import FUNCTIONS, settings_of
-from nnlens.models.keras.steps import Nonlinear
+from nnlens.models.keras.steps import Late, Nonlinear
+from nnlens.models.torch.functions import function_name
+from nnlens.models.torch.gates import GATE_READERS
+from nnlens.models.torch.kinds import read
+from nnlens.models.torch.overlooked import Nodes
+from nnlens.models.torch.readers import BENDING_READERS
 
 SLOPE = 0.01
 """Of torch's leaky ReLU where none is given."""
@@ -33,13 +38,26 @@ class _TorchEngine:
         return _Replaced.apply(back, output.detach(), tap, *inputs)
 
     @contextmanager
-    def meeting(self, nonlinear: Nonlinear) -> Iterator[None]:
+    def meeting(self, nonlinear: Nonlinear, late: Late) -> Iterator[None]:
         """Meet torch's functions however they are called: by Keras, by a layer of the user's, as a method."""
+        del late
         with _Meeting(nonlinear):
             yield
 
+    def apart(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def place(self) -> int:
+        return 0
+
+    def hidden(self, end: Any) -> Iterator[tuple[None, str]]:
+        for _, name in Nodes().unmet(end.grad_fn) if end.requires_grad else ():
+            yield None, name
+
 
 ENGINE = _TorchEngine()
+WRITTEN = {name: BENDING_READERS[name] for name in ("clamp", "clip", "clamp_min", "threshold", *GATE_READERS)}
+"""Readers of functions by which a rectifier can be written."""
 
 
 class _Replaced(torch.autograd.Function):
@@ -67,9 +85,23 @@ class _Meeting(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         kind = FUNCTIONS.get(getattr(func, "__name__", ""))
         if kind is None:
-            return func(*args, **kwargs)
+            return self._written(func, args, kwargs)
         if not args:
             args = (kwargs.pop("input"),)
         inputs, *others = args
         settings = settings_of(kind, tuple(others), kwargs, SLOPE)
         return self._nonlinear(kind, settings, lambda tensor: func(tensor, *others, **kwargs), inputs)
+
+    def _written(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Meet a rectifier that is written as a maximum, a choice or a mask."""
+        reader = WRITTEN.get(function_name(func))
+        reading = read(reader, func, args, kwargs) if reader is not None and torch.is_grad_enabled() else None
+        if reading is None or not reading.whole or reading.in_place:
+            return func(*args, **kwargs)
+        (place,) = reading.inputs
+        before, after = reading.args[:place], reading.args[place + 1 :]
+
+        def run(tensor: Any) -> Any:
+            return (reading.call or func)(*before, tensor, *after, **reading.kwargs)
+
+        return self._nonlinear(reading.kind, reading.settings, run, reading.args[place])

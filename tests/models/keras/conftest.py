@@ -94,6 +94,18 @@ def operations():
     return keras.Model(x, keras.ops.log_softmax(y, axis=-1))
 
 
+def written():
+    """Rectifiers that are written as a maximum, a clipping, a choice and a mask."""
+    x = image()
+    y = keras.ops.clip(layers.Conv2D(4, 3, name="conv")(x), 0, 1)
+    y = keras.ops.maximum(layers.Conv2D(4, 2, name="conv2")(y), 0)
+    y = layers.Conv2D(4, 1, name="conv3")(y)
+    y = keras.ops.where(keras.ops.greater(y, 0), y, 0.0)
+    y = layers.Dense(6, name="hidden")(keras.ops.mean(y, axis=(1, 2)))
+    y = y * keras.ops.cast(keras.ops.greater(y, 0), "float32")
+    return keras.Model(x, layers.Dense(5, name="fc")(y))
+
+
 def convolved():
     """A softmax that is part of a convolution."""
     x = image()
@@ -101,8 +113,8 @@ def convolved():
     return keras.Model(x, layers.Flatten(name="flatten")(y))
 
 
-NETWORKS = [plain, residual, shared, nested, twice, branches, operations, convolved]
-ENDS = {"residual": "linear", "twice": "linear", "operations": "log_softmax"}
+NETWORKS = [plain, residual, shared, nested, twice, branches, operations, written, convolved]
+ENDS = {"residual": "linear", "twice": "linear", "operations": "log_softmax", "written": "linear"}
 BY_NAME = {build.__name__: build for build in NETWORKS}
 
 

@@ -267,3 +267,81 @@ def test_an_error_of_a_rule_is_told_and_nothing_is_left_behind():
         np.testing.assert_array_equal(now, value)
     assert functions == (tf.nn.relu, keras.ops.relu, keras.src.backend.nn.relu, tf.tanh)
     np.testing.assert_array_equal(model.vjp(INPUTS, SEED).gradients["@input"], plain)
+
+
+relu_by_name = tf.nn.relu  # as it is where somebody imported it by its name
+
+WRITTEN = {
+    "ops.maximum": ("ReLU", lambda x: keras.ops.maximum(x, 0)),
+    "ops.maximum, turned": ("ReLU", lambda x: keras.ops.maximum(keras.ops.zeros_like(x), x)),
+    "ops.where": ("ReLU", lambda x: keras.ops.where(x > 0, x, 0.0)),
+    "a mask": ("ReLU", lambda x: x * keras.ops.cast(x > 0, "float32")),
+    "ops.clip": ("ReLU6", lambda x: keras.ops.clip(x, 0, 4)),
+    "ops.where of two": ("LeakyReLU", lambda x: keras.ops.where(x > 0, x, 0.2 * x)),
+    "ops.maximum of two": ("LeakyReLU", lambda x: keras.ops.maximum(x, 0.2 * x)),
+}
+ON_TENSORFLOW = {
+    "by its name": ("ReLU", lambda x: relu_by_name(x)),
+    "raw": ("ReLU", lambda x: tf.raw_ops.Relu(features=x)),
+    "raw six": ("ReLU6", lambda x: tf.raw_ops.Relu6(features=x)),
+    "tf.maximum": ("ReLU", lambda x: tf.maximum(0.0, x)),
+    "tf.clip_by_value": ("ReLU6", lambda x: tf.clip_by_value(x, 0.0, 4.0)),
+}
+HIDDEN = {
+    "Maximum": lambda x: tf.maximum(x, 0.5),
+    "Gate": lambda x: tf.where(x > 1, x, 0.5),
+    "Erf": lambda x: x * tf.math.erf(x),
+    "Abs": lambda x: (x + tf.abs(x)) / 2,
+    "ClipByValue": lambda x: tf.raw_ops.ClipByValue(t=x, clip_value_min=0.0, clip_value_max=4.0),
+    "Minimum": lambda x: tf.minimum(x, 1.0),
+    "ReLU6": lambda x: tf.clip_by_value(x, 0.0, 4.0),
+    "tf.function": lambda x: tf.function(lambda y: tf.nn.relu(y), autograph=False)(x),
+    "tf.custom_gradient": oracle("deconv"),
+}
+
+
+class Own(keras.Layer):
+    def __init__(self, function, name="own"):
+        super().__init__(name=name)
+        self.function = function
+
+    def call(self, inputs):
+        return self.function(inputs)
+
+
+def with_own(function):
+    x = keras.Input((SIDE, SIDE, 3))
+    y = Own(function)(layers.Conv2D(4, 3, name="conv")(x))
+    y = Own(function, "again")(layers.Conv2D(4, 2, name="conv2")(y))
+    return weighted(keras.Model(x, layers.Dense(5, name="fc")(layers.Flatten(name="flatten")(y))))
+
+
+@pytest.mark.parametrize("rule", [GUIDED, DECONV], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("form", WRITTEN | ON_TENSORFLOW)
+def test_a_rectifier_follows_the_rule_however_it_is_written(form, rule):
+    kind, function = (WRITTEN | ON_TENSORFLOW)[form]
+    top = {"ReLU6": 6.0 if form == "raw six" else 4.0}.get(kind)
+    bent = oracle(rule.name, top=top, slope=0.2 if kind == "LeakyReLU" else 0.0)
+    expected = opened(with_own(bent)).vjp(INPUTS, SEED).gradients["@input"]
+    found = opened(with_own(function)).vjp(INPUTS, SEED, rule=rule)
+    is_close(found.gradients["@input"], expected)
+    assert found.plain_at == ()
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_what_a_rule_does_not_reach_is_named_with_its_layer(kind):
+    model = opened(with_own(HIDDEN[kind]))
+    plain = Rule("plain bends", {"ReLU": lambda g, x, y, layer: layer.back(g)})
+    bent, own = (model.vjp(INPUTS, SEED, rule=each) for each in (plain, "plain"))
+    assert set(bent.plain_at) == {f"own ({kind})", f"again ({kind})"}
+    is_close(bent.gradients["@input"], own.gradients["@input"])
+
+
+@pytest.mark.parametrize("form", WRITTEN | ON_TENSORFLOW)
+def test_a_rule_that_leaves_rectifiers_as_they_are_is_the_gradient(form):
+    _, function = (WRITTEN | ON_TENSORFLOW)[form]
+    model = opened(with_own(function))
+    same = Rule("elu alone", {"ELU": lambda g, x, y, layer: 0 * g})
+    is_close(
+        model.vjp(INPUTS, SEED, rule=same).gradients["@input"], model.vjp(INPUTS, SEED).gradients["@input"]
+    )
