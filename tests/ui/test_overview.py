@@ -10,9 +10,10 @@ from sklearn.metrics import confusion_matrix
 
 from nnlens.ui.core.data import RunData
 from nnlens.ui.core.session import Session
+from nnlens.ui.panels.crossing import MOST, Confusion
 from nnlens.ui.panels.histogram import BINS, Bins, LossHistogram
 from nnlens.ui.panels.matrix import ConfusionMatrix
-from nnlens.ui.panels.mosaic import CELL, MOST, Confusion, mosaic
+from nnlens.ui.panels.mosaic import CELL, mosaic
 
 BRIGHT = 250
 

@@ -16,6 +16,7 @@ from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.text import fill, joined, plain
 from nnlens.ui.look.theme import static
+from nnlens.ui.panels.confusions import Confusions
 from nnlens.ui.panels.histogram import LossHistogram
 from nnlens.ui.panels.matrix import ConfusionMatrix
 from nnlens.ui.panels.pool import Pool, Ranking
@@ -53,10 +54,11 @@ class Bottom:
     def __init__(self, session: Session, walk: Walk, more: Sequence[Tab] = ()) -> None:
         self.session, self.walk = session, walk
         self._hideable: dict[int, list[Any]] = {}
+        self._crossed: Confusions | None = None
         self.tabs: list[Tab] = [
             Tab("Overview", self._overview),
             Tab("Loss", lambda: _wide(self._loss())),
-            Tab("Confusion", lambda: _wide(self._confusion())),
+            Tab("Confusion", self._confusions),
             Tab("Table", self._table),
             Tab("Pool", self._pool),
             *more,
@@ -107,7 +109,19 @@ class Bottom:
     def _confusion(self) -> Any:
         if not self.session.data.scored:
             return Live(no_network("No predictions"), css="bottom.css")
-        return ConfusionMatrix(self.session).panel()
+        return ConfusionMatrix(self.session, self._open_cell).panel()
+
+    def _confusions(self) -> Any:
+        if not self.session.data.scored:
+            return _wide(self._confusion())
+        self._crossed = Confusions(self.session, self.walk)
+        return _wide(self._crossed.view)
+
+    def _open_cell(self, row: int, column: int) -> None:
+        """Show all pictures of a cell of the overview."""
+        self.open("Confusion")
+        if self._crossed is not None:
+            self._crossed.open_cell(row, column)
 
     def _without_network(self) -> pn.Column:
         """Show the samples of a run of embeddings, and why there is no more: its pictures, or else its table."""

@@ -1,1 +1,1 @@
-"""Loss and confusion."""
+"""Loss, confusion and label quality."""
