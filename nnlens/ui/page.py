@@ -41,6 +41,8 @@ from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.tasks import TaskList
+from nnlens.ui.sharing.panel import TITLE as IN_COMMON
+from nnlens.ui.sharing.panel import InCommon
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
@@ -87,7 +89,8 @@ class Explorer:
         self.map_jobs = [MapJob(self.projecting, which) for which in MAPS]
         self.help = Help(self.session, lens, self.catalog)
         self.facts = Facts(self.session, runs, open_run)
-        self.pill = Pill(self.session)
+        self.pill = Pill(self.session, self._share if self.catalog.shared else None)
+        self._in_common: InCommon | None = None
         self.bottom = self._bottom()
         self.tools = self._tools()
         self.body = self._body()
@@ -170,10 +173,21 @@ class Explorer:
         )
         return tools
 
+    def _share(self) -> None:
+        """Say what the selected samples share; the pill's button was pressed."""
+        self.bottom.open(IN_COMMON)
+        if self._in_common is not None:
+            self._in_common.ask()
+
+    def _shared(self) -> Any:
+        self._in_common = InCommon(self.session, self.work, self.catalog.shared[0])
+        return self._in_common.view
+
     def _bottom(self) -> Bottom:
         session = self.session
         analyses = lambda: Analyses(session, self.lens, self.work, self.catalog, self.stops).view  # noqa: E731
         more = [
+            *([Tab(IN_COMMON, self._shared)] if self.catalog.shared else []),
             *([Tab("Analyses", analyses)] if self.catalog.others else []),
             Tab("Jobs", lambda: TaskList(session, self.work).view),
             Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),

@@ -19,6 +19,14 @@ ATTRIBUTIONS: tuple[Mapping[str, Dims], ...] = (
     {"attribution": ("sample", "channel", "y", "x")},
 )
 NEIGHBORS: Mapping[str, Dims] = {"neighbor": ("sample", "rank")}
+SHARED: Mapping[str, Dims] = {
+    "name": ("effect",),
+    "shift": ("effect",),
+    "matched_z": ("effect",),
+    "any_z": ("effect",),
+    "value": ("sample", "effect"),
+}
+"""What says how chosen samples differ from the rest."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,13 @@ class Catalog:
     def others(self) -> list[Tool]:
         """All else on the whole data set: each gets controls and a face in the tab of analyses."""
         used = {tool.id for tool in (*self.projections, *self.judges)}
-        return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.id not in used]
+        whole = [tool for tool in self.tools if tool.cls.scope == "dataset" and not tool.cls.against_rest]
+        return [tool for tool in whole if tool.id not in used]
+
+    @cached_property
+    def shared(self) -> list[Tool]:
+        """What says how the selected samples differ from the others."""
+        return [tool for tool in self.tools if tool.cls.against_rest and tool.provides(SHARED)]
 
 
 def _rank(tool: Tool) -> tuple[int, str, str]:

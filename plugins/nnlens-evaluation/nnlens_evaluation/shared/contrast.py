@@ -155,11 +155,16 @@ def compare(sums: Sums, draws: Draws) -> Contrast:
         standings.append(standing(shifts[0], random, center * factor - offset, deviation * factor, usable))
     return Contrast(
         shifts[0],
-        sums.inside[0] / n[0] + sums.base,
-        (sums.total - sums.inside[0]) / rest[0] + sums.base,
+        rounded(sums.inside[0] / n[0] + sums.base, spread),
+        rounded((sums.total - sums.inside[0]) / rest[0] + sums.base, spread),
         usable,
         *standings,
     )
+
+
+def rounded(means: Double, spread: Double) -> Double:
+    """Return means, zero where they are nothing but rounding of what was added up."""
+    return np.where(np.abs(means) < NARROW * spread, 0.0, means)
 
 
 def expected(total: Double, square: Double, rows: Double, chosen: Double) -> tuple[Double, Double]:
