@@ -28,7 +28,7 @@ def test_the_built_in_analyses_are_installed_and_sound():
     assert not broken
     names = {name.rpartition(":")[2] for name in ours(ANALYSES)}
     assert names == {
-        *("pca", "tsne", "umap", "neighbors", "quality", "reduce"),
+        *("pca", "tsne", "umap", "neighbors", "quality", "reduce", "search-space"),
         *("loss", "confusion", "in-common"),
         *("saliency", "class-saliency", "gradient-x-input", "smoothgrad", "integrated-gradients", "lrp"),
         *("guided-backprop", "deconv", "gradcam", "gradcam-plus-plus", "hirescam", "guided-gradcam"),

@@ -20,7 +20,17 @@ QUICK = {
     "umap": {"epochs": 5},
     "in-common": {"sample": range(0, 60, 7), "draws": 20},
 }
-WORKS = {"pca", "tsne", "umap", "neighbors", "quality", "feature-maps", "dead-channels", "in-common"}
+WORKS = {
+    "pca",
+    "tsne",
+    "umap",
+    "neighbors",
+    "quality",
+    "feature-maps",
+    "dead-channels",
+    "in-common",
+    "search-space",
+}
 PICTURED = {"picture-size": "needs images", "top-samples": "needs images"}
 LABELLED = {"selectivity": "labels of these samples name 0"}
 LACKING = {

@@ -27,6 +27,12 @@ SHARED: Mapping[str, Dims] = {
     "value": ("sample", "effect"),
 }
 """What says how chosen samples differ from the rest."""
+SEARCH: Mapping[str, Dims] = {
+    "vector": ("sample", "component"),
+    "axis": ("component", "channel"),
+    "center": ("channel",),
+}
+"""A space to look for similar samples in, into which a picture from outside can be brought as well."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +128,14 @@ class Catalog:
     @cached_property
     def others(self) -> list[Tool]:
         """All else on the whole data set: each gets controls and a face in the tab of analyses."""
-        used = {tool.id for tool in (*self.projections, *self.judges)}
+        used = {tool.id for tool in (*self.projections, *self.judges, *self.searches)}
         whole = [tool for tool in self.tools if tool.cls.scope == "dataset" and not tool.cls.against_rest]
         return [tool for tool in whole if tool.id not in used]
+
+    @cached_property
+    def searches(self) -> list[Tool]:
+        """What gives a space to look for similar samples in."""
+        return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(SEARCH)]
 
     @cached_property
     def shared(self) -> list[Tool]:
