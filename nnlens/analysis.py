@@ -219,8 +219,14 @@ class Analysis(param.Parameterized):
         Variables that `compute` gets: ``embedding``, ``activation``, ``pooled``, ``image``, ``input`` (the image as the
         network takes it), ``label``, ``prediction``, ``logit``, ``loss``, or any that another analysis provides (the
         Lens runs that one first). Dims ``("sample", "...")`` take a layer of any form, flat or with height and width.
+    wants : mapping of str to dims
+        Variables that `compute` gets as well where the run has them: columns of the samples, and ``pooled_layers``
+        (sample, unit), the pooled channels of all layers side by side; attribute ``layers``: (name, count, word) each.
     provides : mapping of str to dims
         Variables that the result holds.
+    against_rest : bool
+        Whether the samples of the request are set against all others: `compute` then gets all samples, and
+        ``context.request.sample`` says which were chosen.
     needs_model : bool
         Whether `compute` calls ``context.model``.
     needs_layer : bool
@@ -235,7 +241,9 @@ class Analysis(param.Parameterized):
     title: ClassVar[str] = ""
     scope: ClassVar[Scope] = "dataset"
     requires: ClassVar[Mapping[str, Dims]] = {}
+    wants: ClassVar[Mapping[str, Dims]] = {}
     provides: ClassVar[Mapping[str, Dims]] = {}
+    against_rest: ClassVar[bool] = False
     needs_model: ClassVar[bool] = False
     needs_layer: ClassVar[bool] = False
     takes_channel: ClassVar[bool] = False

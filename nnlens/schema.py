@@ -16,6 +16,8 @@ from nnlens.errors import AnalysisError
 SCHEMA_VERSION = 1
 INPUT = "@input"
 """The layer of the pixels."""
+POOLED_LAYERS = "pooled_layers"
+"""The variable that holds the pooled channels of every layer of the run, side by side."""
 LOGITS = "@logits"
 """The layer of the logits: the input of the final softmax."""
 UNLABELLED = -1
@@ -34,6 +36,7 @@ DIMENSIONS: Mapping[str, str] = {
     "rank": "order of closeness or strength, best first",
     "label_": "rows of a confusion matrix: the class given",
     "stage": "how many layers are changed; its coordinate is the name of the last one",
+    "effect": "a way in which chosen samples differ from the rest, the clearest first",
     "step": "a place on a curve; its coordinate is the share of pixels changed, from 0 to 1",
 }
 
@@ -51,6 +54,7 @@ VARIABLES: Mapping[str, tuple[Dims, ...]] = {
     "input": (("sample", "channel", "y", "x"),),
     "activation": (("sample", "unit"), ("sample", "channel", "y", "x")),
     "pooled": (("sample", "channel"),),
+    "pooled_layers": (("sample", "unit"),),
     "embedding": (("sample", "unit"),),
     "projection": (("sample", "component"),),
     "neighbor": (("sample", "rank"),),

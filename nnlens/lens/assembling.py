@@ -17,7 +17,7 @@ from nnlens.lens.layers import layer_shape
 from nnlens.lens.plan import Plan
 from nnlens.models.base import Model
 from nnlens.samples.base import Samples
-from nnlens.schema import INPUT, LOGITS
+from nnlens.schema import INPUT, LOGITS, POOLED_LAYERS
 from nnlens.store.lazy import lazy_array
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class Assembler:
         return merged.assign_coords(sample=ids)
 
     def _ids(self, plan: Plan, arrays: Sequence[xr.DataArray]) -> NDArray[np.int64]:
-        asked = self.store.ids if plan.request.sample is None else np.asarray(plan.request.sample, np.int64)
+        every = plan.request.sample is None or plan.cls.against_rest
+        asked = self.store.ids if every else np.asarray(plan.request.sample, np.int64)
         ids = reduce(_both, [array["sample"].values for array in arrays], asked)
         if not ids.size:
             raise AnalysisError(f"No sample has all that {plan.info.name} requires.", "Choose other samples.")
@@ -97,6 +98,8 @@ class Assembler:
             return self._prepared()
         if name == "image" and plan.needs_model and self.inputs.thumbnails:
             return self._images()
+        if source.kind == "layers":
+            return self._side_by_side()
         if source.kind == "column" or layer is None:
             return self.store.samples[name]
         if source.kind == "pixels":
@@ -129,6 +132,21 @@ class Assembler:
 
         shape = (self.store.committed, used.channels, used.height, used.width)
         return lazy_array(read, ("sample", "channel", "y", "x"), shape, np.float32, self.store.ids)
+
+    def _side_by_side(self) -> xr.DataArray:
+        """Put the pooled channels of all layers next to each other."""
+        arrays = {layer.name: self.store.pooled(layer.name) for layer in self.store.layers}
+
+        def read(positions: NDArray[np.intp]) -> NDArray[np.float32]:
+            return np.concatenate([each.isel(sample=positions).values for each in arrays.values()], axis=1)
+
+        words = ["channel" if layer.info.spatial else "unit" for layer in self.store.layers]
+        parts = [
+            (name, array.shape[1], word) for (name, array), word in zip(arrays.items(), words, strict=True)
+        ]
+        shape = (self.store.committed, sum(width for _, width, _ in parts))
+        found = lazy_array(read, ("sample", "unit"), shape, np.float32, self.store.ids)
+        return found.assign_attrs(layers=parts)
 
     def _flat_pixels(self) -> xr.DataArray:
         pixels = self.store.activation(INPUT)
@@ -165,8 +183,11 @@ class Assembler:
     def sizes(self, plan: Plan) -> dict[str, int]:
         """Tell the lengths of the dimensions of what a plan requires, as far as they are known beforehand."""
         request = plan.request
-        sizes = {"sample": self.store.committed if request.sample is None else len(request.sample)}
+        every = request.sample is None or plan.cls.against_rest
+        sizes = {"sample": self.store.committed if every else len(request.sample or ())}
         sizes["class_"] = self.store.samples.sizes.get("class_", 0)
+        if POOLED_LAYERS in plan.sources:
+            sizes["unit"] = sum(self.store.pooled(layer.name).shape[1] for layer in self.store.layers)
         if request.layer is not None:
             shape = layer_shape(self.store, request.layer)
             sizes |= dict(zip(("unit",) if len(shape) == 1 else ("channel", "y", "x"), shape, strict=True))

@@ -12,8 +12,11 @@ from nnlens.registry import PluginInfo
 if TYPE_CHECKING:
     from nnlens.store import Store
 
-Kind = Literal["column", "activation", "pixels", "pooled", "model", "model mean", "model input", "result"]
-"""A column of the samples; a layer in full; pixels as vectors; a layer's mean over space; from the model; a result."""
+Kind = Literal[
+    "column", "activation", "pixels", "pooled", "layers", "model", "model mean", "model input", "result"
+]
+"""A column of the samples; a layer in full; pixels as vectors; a layer's mean over space; all layers' means; from the
+model; a result."""
 
 
 @dataclass(frozen=True)

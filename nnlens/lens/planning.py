@@ -22,7 +22,7 @@ from nnlens.lens.plan import Kind, Plan, Source, model_words
 from nnlens.lens.requesting import IMAGES, find_analysis, is_key, without_model
 from nnlens.lens.targets import LABEL
 from nnlens.registry import Registry
-from nnlens.schema import INPUT, LOGITS, Dims
+from nnlens.schema import INPUT, LOGITS, POOLED_LAYERS, Dims
 
 if TYPE_CHECKING:
     from nnlens.store import Store
@@ -147,9 +147,18 @@ class Planner:
                 shared = set(source.plan.cls.provides) & set(cls.requires) - set(needs)
                 shared -= self._columns | LAYER_VARIABLES
                 sources.update({other: source for other in shared if other not in sources})
+        sources.update(self._wanted(cls, sources))
         if request.target == LABEL:  # whoever explains it needs to know it
             sources.setdefault(LABEL, Source("column"))
-        return {name: sources[name] for name in dict.fromkeys([*cls.requires, LABEL]) if name in sources}
+        named = dict.fromkeys([*cls.requires, *cls.wants, LABEL])
+        return {name: sources[name] for name in named if name in sources}
+
+    def _wanted(self, cls: type[Analysis], sources: Mapping[str, Source]) -> dict[str, Source]:
+        """Tell where that comes from which an analysis can do without, as far as the run has it."""
+        found = {name: Source("column") for name in cls.wants if name in self._columns}
+        if POOLED_LAYERS in cls.wants and self.store.layers:
+            found[POOLED_LAYERS] = Source("layers")
+        return {name: source for name, source in found.items() if name not in sources}
 
     def _check_columns(self, cls: type[Analysis], request: Request, have: set[str]) -> None:
         """Refuse what needs columns that only a network or images fill, naming all of them at once."""
@@ -254,7 +263,8 @@ class Planner:
         layer = request.layer if user is not None else None
         # what explains single samples explains the same output
         target = request.target if cls.scope == "sample" else None
-        whole = cls.scope == "dataset" and self.registry.load_analysis(request.analysis).scope != "dataset"
+        asking = self.registry.load_analysis(request.analysis)
+        whole = cls.scope == "dataset" and (asking.scope != "dataset" or asking.against_rest)
         sample = None if whole else request.sample
         return self.plan(Request(identity, parameters, layer, sample, target=target), above)
 

@@ -77,6 +77,11 @@ def make_request(
         raise without_model(cls, name, ["the network"])
     _check_seed(choices.seed)
     sample = check_sample(store, choices.sample)
+    if cls.against_rest and sample is None:
+        raise AnalysisError(
+            f"{cls.title or name} sets chosen samples against the others, and all are chosen.",
+            "Choose some: sample=[…].",
+        )
     layer = check_layer(store, choices.layer)
     return Request(
         identity,

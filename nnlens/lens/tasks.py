@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nnlens.errors import JobError
 from nnlens.jobs.wire import write_dataset
 from nnlens.lens import Lens
+from nnlens.lens.outside import look
 from nnlens.lens.requesting import from_dict
 from nnlens.lens.running import is_kept
 from nnlens.models.base import Model, ModelReference
@@ -65,6 +67,24 @@ def analysis(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]
         write_dataset(path, result)
         answer["file"] = str(path)
     return answer
+
+
+def outside(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:  # noqa: ARG001 - it takes a moment
+    """Look at a picture from outside of a run.
+
+    Parameters
+    ----------
+    arguments : mapping
+        ``model`` (reference), ``layer``, and ``picture``, the bytes of its file as base64.
+    report : PipeReport
+
+    Returns
+    -------
+    dict
+        Of `nnlens.lens.outside.Outside`.
+    """
+    content = base64.b64decode(arguments["picture"])
+    return look(open_model(arguments["model"]), content, arguments["layer"]).to_dict()
 
 
 def capture(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:

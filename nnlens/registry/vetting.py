@@ -59,7 +59,7 @@ def vet_analysis(target: object) -> None:
         raise PluginError("it does not define compute.")
     _vet_signature(target, "compute", ("data", "context"))
     _vet_scope(target)
-    for attribute in ("requires", "provides"):
+    for attribute in ("requires", "wants", "provides"):
         _vet_dims(getattr(target, attribute), attribute)
     if not target.provides:
         raise PluginError("it provides nothing.")

@@ -41,6 +41,11 @@ from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.tasks import TaskList
+from nnlens.ui.query.drop import ImageDrop
+from nnlens.ui.query.panel import TITLE as QUERY
+from nnlens.ui.query.panel import Query
+from nnlens.ui.sharing.panel import TITLE as IN_COMMON
+from nnlens.ui.sharing.panel import InCommon
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
@@ -87,7 +92,9 @@ class Explorer:
         self.map_jobs = [MapJob(self.projecting, which) for which in MAPS]
         self.help = Help(self.session, lens, self.catalog)
         self.facts = Facts(self.session, runs, open_run)
-        self.pill = Pill(self.session)
+        self.pill = Pill(self.session, self._share if self.catalog.shared else None)
+        self._in_common: InCommon | None = None
+        self._query: Query | None = None
         self.bottom = self._bottom()
         self.tools = self._tools()
         self.body = self._body()
@@ -170,10 +177,36 @@ class Explorer:
         )
         return tools
 
+    def _share(self) -> None:
+        """Say what the selected samples share; the pill's button was pressed."""
+        self.bottom.open(IN_COMMON)
+        if self._in_common is not None:
+            self._in_common.ask()
+
+    def _shared(self) -> Any:
+        self._in_common = InCommon(self.session, self.work, self.catalog.shared[0])
+        return self._in_common.view
+
+    @property
+    def _can_query(self) -> bool:
+        return bool(self.catalog.searches and self.lens.store.layers)
+
+    def _queries(self) -> Any:
+        self._query = Query(self.session, self.lens, self.work, self.catalog.searches[0])
+        return self._query.view
+
+    def _dropped(self, name: str, content: bytes) -> None:
+        """Look for what is like a picture that was dropped on the page."""
+        self.bottom.open(QUERY)
+        if self._query is not None:
+            self._query.by_picture(name, content)
+
     def _bottom(self) -> Bottom:
         session = self.session
         analyses = lambda: Analyses(session, self.lens, self.work, self.catalog, self.stops).view  # noqa: E731
         more = [
+            *([Tab(IN_COMMON, self._shared)] if self.catalog.shared else []),
+            *([Tab(QUERY, self._queries)] if self._can_query else []),
             *([Tab("Analyses", analyses)] if self.catalog.others else []),
             Tab("Jobs", lambda: TaskList(session, self.work).view),
             Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
@@ -208,6 +241,7 @@ class Explorer:
             pane("t", self.bottom.view),
             Banners(session).view,
             self.help.view,
+            *([ImageDrop(self._dropped, session.guard)] if self._can_query else []),
             self._keys(),  # the last: where it stands, all stands
             **FILL,
             stylesheets=[static("grid.css")],

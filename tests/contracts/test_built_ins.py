@@ -12,6 +12,7 @@ from nnlens.testing import check_analysis, check_view
 QUICK: dict[str, dict[str, Any]] = {
     "nnlens-embedding:tsne": {"iterations": 50},
     "nnlens-attribution:rise": {"masks": 40},
+    "nnlens-evaluation:in-common": {"draws": 40},
     "nnlens-attribution:smoothgrad": {"count": 4},
     "nnlens-attribution:integrated-gradients": {"steps": 8},
 }
@@ -27,8 +28,8 @@ def test_the_built_in_analyses_are_installed_and_sound():
     assert not broken
     names = {name.rpartition(":")[2] for name in ours(ANALYSES)}
     assert names == {
-        *("pca", "tsne", "umap", "neighbors", "quality", "reduce"),
-        *("loss", "confusion", "label-quality"),
+        *("pca", "tsne", "umap", "neighbors", "quality", "reduce", "search-space"),
+        *("loss", "confusion", "label-quality", "in-common"),
         *("saliency", "class-saliency", "gradient-x-input", "smoothgrad", "integrated-gradients", "lrp"),
         *("guided-backprop", "deconv", "gradcam", "gradcam-plus-plus", "hirescam", "guided-gradcam"),
         *("occlusion", "rise"),

@@ -15,8 +15,22 @@ from nnlens.registry import Registry
 from nnlens.schema import check_provides
 
 TEMPLATE = Path(__file__).parents[2] / "plugins" / "nnlens-template" / "nnlens_template" / "class_distance.py"
-QUICK = {"tsne": {"iterations": 20, "early_iterations": 10}, "umap": {"epochs": 5}}
-WORKS = {"pca", "tsne", "umap", "neighbors", "quality", "feature-maps", "dead-channels"}
+QUICK = {
+    "tsne": {"iterations": 20, "early_iterations": 10},
+    "umap": {"epochs": 5},
+    "in-common": {"sample": range(0, 60, 7), "draws": 20},
+}
+WORKS = {
+    "pca",
+    "tsne",
+    "umap",
+    "neighbors",
+    "quality",
+    "feature-maps",
+    "dead-channels",
+    "in-common",
+    "search-space",
+}
 PICTURED = {"picture-size": "needs images", "top-samples": "needs images"}
 LABELLED = {"selectivity": "labels of these samples name 0"}
 LACKING = {

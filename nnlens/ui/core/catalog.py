@@ -19,6 +19,20 @@ ATTRIBUTIONS: tuple[Mapping[str, Dims], ...] = (
     {"attribution": ("sample", "channel", "y", "x")},
 )
 NEIGHBORS: Mapping[str, Dims] = {"neighbor": ("sample", "rank")}
+SHARED: Mapping[str, Dims] = {
+    "name": ("effect",),
+    "shift": ("effect",),
+    "matched_z": ("effect",),
+    "any_z": ("effect",),
+    "value": ("sample", "effect"),
+}
+"""What says how chosen samples differ from the rest."""
+SEARCH: Mapping[str, Dims] = {
+    "vector": ("sample", "component"),
+    "axis": ("component", "channel"),
+    "center": ("channel",),
+}
+"""A space to look for similar samples in, into which a picture from outside can be brought as well."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +128,19 @@ class Catalog:
     @cached_property
     def others(self) -> list[Tool]:
         """All else on the whole data set: each gets controls and a face in the tab of analyses."""
-        used = {tool.id for tool in (*self.projections, *self.judges)}
-        return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.id not in used]
+        used = {tool.id for tool in (*self.projections, *self.judges, *self.searches)}
+        whole = [tool for tool in self.tools if tool.cls.scope == "dataset" and not tool.cls.against_rest]
+        return [tool for tool in whole if tool.id not in used]
+
+    @cached_property
+    def searches(self) -> list[Tool]:
+        """What gives a space to look for similar samples in."""
+        return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(SEARCH)]
+
+    @cached_property
+    def shared(self) -> list[Tool]:
+        """What says how the selected samples differ from the others."""
+        return [tool for tool in self.tools if tool.cls.against_rest and tool.provides(SHARED)]
 
 
 def _rank(tool: Tool) -> tuple[int, str, str]:

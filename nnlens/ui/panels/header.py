@@ -12,7 +12,7 @@ from nnlens.schema import UNLABELLED
 from nnlens.state import Mask
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.live import Action, Live
-from nnlens.ui.look.parts import icon, icon_button
+from nnlens.ui.look.parts import button, icon, icon_button
 from nnlens.ui.look.text import count, fill, joined, percent, plain
 from nnlens.ui.look.theme import HEADER
 
@@ -107,12 +107,20 @@ def _run_menu(session: Session, runs: Sequence[str]) -> Markup:
 
 
 class Pill:
-    """What is selected: how many, of which classes, how accurate; undo, redo, clear."""
+    """What is selected: how many, of which classes, how accurate, what they share; undo, redo, clear.
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    Parameters
+    ----------
+    session : Session
+    share : callable, optional
+        Asks what the selected samples share; without it there is no such button.
+    """
+
+    def __init__(self, session: Session, share: Callable[[], Any] | None = None) -> None:
+        self.session, self._share = session, share
         state = session.state
-        actions = {
+        actions: dict[str, Action] = {
+            "share": lambda *_: share() if share else None,
             "undo": lambda *_: state.undo(),
             "redo": lambda *_: state.redo(),
             "clear": lambda *_: state.clear(),
@@ -139,11 +147,12 @@ class Pill:
         return fill(
             '<div class="line"><div class="pill" role="status" aria-label="selection"><span><b '
             'class="n">{n}</b> selected</span>'
-            '<div class="mix" aria-hidden="true">{mix}</div>{share}'
+            '<div class="mix" aria-hidden="true">{mix}</div>{share}{ask}'
             '<span class="keys">{history}{clear}</span></div></div>',
             n=count(mask.sum()),
             mix=self._mix(mask),
             share=_accuracy(percent(accuracy(self.session, mask), 1)) if self.session.data.scored else "",
+            ask=button("What do these share?", "share", kind="link") if self._share else "",
             history=self._history(),
             clear=icon_button("close", "clear the selection (esc)", "clear"),
         )

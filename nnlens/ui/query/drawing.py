@@ -1,0 +1,118 @@
+"""The markup of a query: what is asked, its nearest samples, or what stands in the way."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from markupsafe import Markup
+
+from nnlens.errors import NNLensError
+from nnlens.ui.look.parts import button, class_mark, empty, icon, picture
+from nnlens.ui.look.text import count, decimal, error_words, fill, joined, plain, share
+from nnlens.ui.look.tiles import tile
+
+if TYPE_CHECKING:
+    from nnlens.ui.core.session import Session
+    from nnlens.ui.query.panel import Query
+
+BONES = 12
+LIKELY = 3
+
+
+def chooser() -> Markup:
+    """Return the button that takes a picture from a file."""
+    return fill(
+        '<div class="chooser"><button class="do" type="button" data-choose data-act="choose" data-key="choose">'
+        '{icon} Picture…</button><div class="cap">or drop one anywhere on the page. It is run through the model, '
+        "and kept nowhere.</div></div>",
+        icon=icon("image"),
+    )
+
+
+def body(session: Session, query: Query, space: xr.Dataset | None) -> Markup:
+    """Draw a query as it stands."""
+    if query.problem is not None:
+        title, hint = error_words(query.problem)
+        again = isinstance(query.problem, NNLensError) and query.asked is not None
+        return empty(title, hint, action=button("Try again", "again") if again else "")
+    if query.asked is None:
+        return empty(
+            "What is this like?",
+            "Type the id of a sample, click a point, or drop a picture.",
+            "The nearest samples stand here, by what the network makes of them.",
+        )
+    if not query.near:
+        return fill(
+            '<div class="query"><div class="asked">{asked}</div><div class="found" role="status">'
+            '<div class="h3"><span class="cap">looking…</span></div><div class="grid12">{bones}</div></div></div>',
+            asked=_asked(session, query),
+            bones=joined(fill('<div class="bone square"></div>') for _ in range(BONES)),
+        )
+    return fill(
+        '<div class="query"><div class="asked">{asked}</div><div class="found"><div class="h3">'
+        '<span class="cut">{n} nearest in {layer}</span>'
+        '<span class="cap cut grow">{metric} · {caption}</span>{select}</div>'
+        '<div class="scroll"><div class="grid12" data-walk>{tiles}</div></div></div></div>',
+        asked=_asked(session, query),
+        n=count(len(query.near)),
+        layer=plain(query.layer, 24),
+        metric=query.metric,
+        caption=plain(space.attrs.get("caption", ""), 80) if space is not None else "",
+        select=button("Select these", "select"),
+        tiles=_tiles(session, query),
+    )
+
+
+def _tiles(session: Session, query: Query) -> Markup:
+    known = [(sample, away) for sample, away in query.near if session.data.position(sample) is not None]
+    urls = session.image_urls([sample for sample, _ in known])
+    return joined(
+        fill(
+            '<div>{tile}<div class="cap mid">{away}</div></div>',
+            tile=tile(session, sample, url, sample == session.state.focus),
+            away=decimal(away),
+        )
+        for (sample, away), url in zip(known, urls, strict=True)
+    )
+
+
+def _asked(session: Session, query: Query) -> Markup:
+    """Draw what is asked: a sample, or a picture with what the network takes it for."""
+    asked = query.asked
+    if asked is not None and asked.sample is not None:
+        at = session.data.position(asked.sample) or 0
+        return fill(
+            '{image}<div class="b cut">Sample {id}</div><div class="cut">{label}</div>',
+            image=picture(session, asked.sample, session.image_url(asked.sample), classes="subject"),
+            id=count(asked.sample),
+            label=class_mark(session, int(session.data.label[at])),
+        )
+    if query.outside is None:
+        return fill(
+            '<div class="bone square"></div><div class="b cut"><bdi>{name}</bdi></div>',
+            name=asked.name if asked else "",
+        )
+    seen = query.outside
+    chances = np.exp(seen.logits - np.max(seen.logits))
+    chances /= chances.sum()
+    best = [int(code) for code in np.argsort(-chances, kind="stable")[:LIKELY]]
+    return fill(
+        '<img class="subject" src="{url}" alt="the picture {name}">'
+        '<div class="b cut" title="{name}"><bdi>{name}</bdi></div>'
+        '<div class="cap">{width} × {height} pixels</div>{classes}',
+        url=f"data:image/png;base64,{base64.b64encode(seen.picture).decode()}",
+        name=asked.name if asked else "",
+        width=count(seen.width),
+        height=count(seen.height),
+        classes=joined(
+            fill(
+                '<div class="likely"><span class="cut">{name}</span><span class="num">{p}</span></div>',
+                name=class_mark(session, code, 14),
+                p=share(float(chances[code])),
+            )
+            for code in best
+        ),
+    )

@@ -1,0 +1,107 @@
+"""What the selected samples share, in a real browser, on digits some of which have a white corner."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnlens.capturing import capture
+from nnlens.models import load_model
+from nnlens.samples import Samples, load_samples
+from nnlens.testing import wait_until
+from nnlens.testing.browser import ALL, SHOWN_WORDS
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A run of digits, and the ids of six threes with a white square in their lower left corner."""
+    digits = load_samples("digits", "test")
+    images = np.array(digits.images(np.arange(len(digits))))
+    marked = np.flatnonzero(digits.labels == 3)[:6]
+    images[marked, -2:, :2] = 255
+    samples = Samples(images, digits.labels, class_names=digits.class_names)
+    store = capture(load_model("zoo:digits"), samples, tmp_path_factory.mktemp("runs") / "run", keep="all")
+    return store, store.ids[marked].tolist()
+
+
+class Page:
+    def __init__(self, page):
+        self.page = page
+        page.evaluate(f"() => {{ window.all = {ALL}; window.words = {SHOWN_WORDS} }}")
+
+    def wait_for(self, *texts):
+        seen = lambda: self.page.evaluate("words()")  # noqa: E731
+        wait_until(lambda: all(text in seen() for text in texts), 60, what=f"{texts} on the page", seen=seen)
+
+    def tab(self, name):
+        self.page.get_by_role("tab", name=name, exact=True).click()
+
+    def click(self, css, which=0):
+        self.page.wait_for_function(f"all({css!r}).length > {which}")
+        self.page.evaluate(f"all({css!r})[{which}].click()")
+
+    def filter(self, text):
+        self.page.keyboard.press("/")
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.type(text)
+        self.page.keyboard.press("Enter")
+        self.page.keyboard.press("Escape")
+
+
+def saved(page, css):
+    with page.page.expect_download() as download:
+        page.click(css)
+    return Path(download.value.path())
+
+
+def test_what_was_planted_is_found_shown_and_taken_out(planted, explore, open_page):
+    store, marked = planted
+    page = Page(open_page(explore(store.path)))
+    page.wait_for("Worst of all", "in view")
+    page.tab("In common")
+    page.wait_for("Nothing is selected", "Drag a lasso")
+    page.filter(f"id in ({', '.join(map(str, marked))})")
+    page.wait_for("6 selected", "6 samples are selected")
+    page.tab("Overview")
+    page.click(".pill [data-act=share]")
+    page.wait_for("What 6 samples share", "6 against", "beyond all 500", "selected", "the others", "label")
+    first = "all('.trait')[0].textContent"
+    assert "brightness at rows 6–7, column" in page.page.evaluate(first)
+    assert page.page.evaluate("all('.trio img').length") == 3
+
+    text = saved(page, "a[download$='.csv']").read_text()
+    rows = list(csv.DictReader(text.splitlines()))
+    assert rows[0]["kind"] == "region"
+    assert float(rows[0]["matched_p"]) < 0.01
+    with np.load(saved(page, "a[download$='.npz']")) as values:
+        assert values["name"][0] == rows[0]["name"]
+        assert values["chosen_image"].shape == (8, 8, 1)
+    assert page.page.evaluate("all('[data-copy^=\"name,kind\"]')[0].dataset.copy") == text
+
+    page.click(".trait [data-act=color]")
+    page.page.wait_for_function("location.search.includes('color=brightness_at')")
+    page.wait_for("brightness at row")
+    page.page.wait_for_function("all('.trait')[0].classList.contains('on')")
+    page.filter("label == 3")
+    page.wait_for("What 6 samples share", "selected now")
+    page.click(".trait [data-act=select]")
+    page.wait_for("6 selected")
+    page.page.wait_for_function("!all('.sharehead')[0].textContent.includes('selected now')")
+
+    page.click("[data-act=against][data-value=any]")
+    page.page.wait_for_function("all('[data-value=any]')[0].getAttribute('aria-pressed') === 'true'")
+    page.wait_for("label 3")
+    page.filter("loss >= 0")
+    page.click("[data-act=ask]")
+    page.wait_for("All samples are selected")
+    page.filter("label == 3")
+    page.wait_for("samples are selected")
+    page.click("[data-act=ask]")
+    page.wait_for("of these", "clear of random")
+    page.page.wait_for_function("all('[data-value=matched]')[0].getAttribute('aria-disabled') === 'true'")
+    assert not [error for error in page.page.errors if "WebGL" not in error]
