@@ -51,6 +51,8 @@ class Layer:
     variable : DataArray, dims (sample, channel, y, x) or (sample, unit)
         Lazy or not; ``sample`` has int64 ids.
     context : Context
+    channel : int, optional
+        The only one that is read; all when left out.
 
     Attributes
     ----------
@@ -65,10 +67,14 @@ class Layer:
     Raises
     ------
     AnalysisError
-        If there are no samples.
+        If there are no samples, or a channel is asked for that would play no part.
     """
 
-    def __init__(self, variable: xr.DataArray, context: Context) -> None:
+    def __init__(self, variable: xr.DataArray, context: Context, channel: int | None = None) -> None:
+        if channel is None:
+            refuse_channel(context)
+        else:
+            variable = variable.isel({variable.dims[1]: [channel]})
         self._variable, self._context = variable, context
         self.rows, self.channels, *form = variable.shape
         self.flat = not form
@@ -131,3 +137,19 @@ class Layer:
         if finite.all():
             return Block(ids, maps, low, high, total, size)
         return Block(*(each[finite] for each in (ids, maps, low, high, total, size)))
+
+
+def refuse_channel(context: Context) -> None:
+    """Refuse a channel where all of them are looked at: it would seem to have been obeyed.
+
+    Raises
+    ------
+    AnalysisError
+        Saying what looks at one.
+    """
+    if context.request.channel is not None:
+        name = context.request.analysis.rpartition(":")[2]
+        raise AnalysisError(
+            f"{name} looks at all channels at once, not at channel {context.request.channel} alone.",
+            "Leave channel out and pick it from the result; one alone gives 'channel-values'.",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,7 @@ from nnlens.analysis import Analysis, Context
 from nnlens.errors import AnalysisError, JobCancelledError, ModelError
 from nnlens.models.base import Float, Model, layer_named
 from nnlens.schema import INPUT, LOGITS
+from nnlens_channels.blocks import refuse_channel
 from nnlens_channels.text import caption
 
 Index = NDArray[np.int64]
@@ -49,6 +51,7 @@ class ReceptiveField(Analysis):
 
     def compute(self, data: xr.Dataset, context: Context) -> xr.Dataset:
         """Measure rows and columns of the layer."""
+        refuse_channel(context)
         model, layer = context.model, context.request.layer
         if model is None or layer is None:
             raise AnalysisError("A receptive field needs the model and a layer.", "Give both.")
@@ -129,8 +132,12 @@ def measurer(model: Model, layer: str, inputs: Float, axis: int, context: Contex
             ]
         )
 
+    @cache  # it measures all rows at once, however few are asked for
+    def changed() -> Index:
+        return _changed_spans(model, layer, inputs, axis, context)
+
     def by_change(places: list[int]) -> Index:
-        return _changed_spans(model, layer, inputs, axis, context)[places]
+        return changed()[places]
 
     try:
         model.vjp(inputs[:1], weight[:1], at=None if layer == LOGITS else layer, wrt=(INPUT,))
