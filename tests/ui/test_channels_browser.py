@@ -43,6 +43,14 @@ WHERE = """([x, y]) => {
           box.y + bounds.top + view.frame.y_scale.compute(y) - bounds.top]
 }"""
 
+VALUES = """() => {
+  const held = figures().at(-1).model.renderers[0].data_source.data, all = held.get ? held.get('value') : held.value
+  if (!all[0]) return [[]]
+  const [rows, columns] = all[0].shape
+  const row = r => Array.from(all[0].slice(r * columns, (r + 1) * columns), v => isFinite(v) ? v : null)
+  return Array.from({length: rows}, (_, r) => row(r)).reverse()
+}"""
+
 
 class Page:
     """A page with short names for what the tests do."""
@@ -84,12 +92,8 @@ class Page:
         return [int(index) for index, _ in self.captions()]
 
     def values(self):
-        """The values that the plot in front shows, its first row on top."""
-        return np.array(self.page.evaluate(
-            "(d => { const v = (d.get ? d.get('value') : d.value)[0]; if (!v) return [[]]; return Array.from({length: v.shape[0]}, (_, r) =>"
-            " Array.from(v.slice(r * v.shape[1], (r + 1) * v.shape[1]), x => isFinite(x) ? x : null)).reverse() })"
-            "(figures().at(-1).model.renderers[0].data_source.data)"
-        ), float)  # fmt: skip
+        """The values that the plot in front shows, its first row on top; none before they came."""
+        return np.array(self.page.evaluate(VALUES), float)
 
     def ranges(self):
         return self.page.evaluate("(m => [m.x_range.start, m.x_range.end])(figures().at(-1).model)")

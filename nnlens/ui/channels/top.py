@@ -12,6 +12,7 @@ from markupsafe import Markup
 from nnlens.errors import NNLensError
 from nnlens.schema import UNLABELLED
 from nnlens.state import Mask
+from nnlens.ui.channels.frames import frames
 from nnlens.ui.channels.known import latest, on_layer
 from nnlens.ui.channels.source import ChannelSource
 from nnlens.ui.core.session import Session
@@ -26,6 +27,8 @@ KIND = "top"
 SHOWN = 12
 SELECTED = 50
 KEY_LENGTH = 64
+WHOLE = 0.995
+"""Share of a picture from which a frame about it says nothing."""
 
 
 class TopPhotos:
@@ -150,14 +153,13 @@ class TopPhotos:
 
     def _photos(self, result: xr.Dataset, channel: int) -> Markup:
         row = result.isel(channel=channel)
-        ids = [int(sample) for sample in row["rank_sample"].values[:SHOWN]]
         session = self.source.session
-        urls = session.image_urls(ids)
+        ids = [int(sample) for sample in row["rank_sample"].values[:SHOWN]]
+        urls, framed = session.image_urls(ids), _frames(session, row, ids)
         value = row["value"].values if "value" in row else None
         tiles = joined(
-            self._photo(sample, url, _frame(row, rank), None if value is None else float(value[rank]))
-            for rank, (sample, url) in enumerate(zip(ids, urls, strict=True))
-            if session.data.position(sample) is not None
+            self._photo(sample, urls[rank], framed[rank], None if value is None else float(value[rank]))
+            for rank, sample in enumerate(ids)
         )
         count = min(SELECTED, result.sizes["rank"])
         return _titled(
@@ -196,21 +198,21 @@ def _titled(caption: str, body: Markup) -> Markup:
     )
 
 
-def _frame(row: xr.Dataset, rank: int) -> Markup:
-    """Frame the patch that drives the channel, as shares of the picture; none where that is all of it."""
-    height, width = (row.attrs.get(f"input_{side}") for side in ("height", "width"))
-    if "patch" not in row or not height or not width:
-        return Markup("")
-    top, left, bottom, right = (float(edge) for edge in row["patch"].values[rank])
-    if (bottom - top) >= height and (right - left) >= width:
-        return Markup("")
-    return fill(
-        '<i class="patch" style="left:{x:.2f}%;top:{y:.2f}%;width:{w:.2f}%;height:{h:.2f}%"></i>',
-        x=100 * left / width,
-        y=100 * top / height,
-        w=100 * (right - left) / width,
-        h=100 * (bottom - top) / height,
-    )
+def _frames(session: Session, row: xr.Dataset, ids: list[int]) -> list[Markup]:
+    """Frame the patches that drive the channel; nothing where that is all of the picture."""
+    size = tuple(int(row.attrs.get(f"input_{side}", 0)) for side in ("height", "width"))
+    if "patch" not in row or not all(size) or not session.data.pictured:
+        return [Markup("")] * len(ids)
+    boxes = frames(session, ids, row["patch"].values[: len(ids)], (size[0], size[1]))
+    return [
+        fill(
+            '<i class="patch" style="left:{x:.2f}%;top:{y:.2f}%;width:{w:.2f}%;height:{h:.2f}%"></i>',
+            **{key: 100 * share for key, share in zip("xywh", box, strict=True)},
+        )
+        if min(box[2:]) < WHOLE
+        else Markup("")
+        for box in boxes
+    ]
 
 
 def mix(session: Session, ids: Any, value: Any) -> str:
@@ -240,12 +242,7 @@ def resolve(session: Session, origin: Mapping[str, Any]) -> Mask | None:
     if session.lens is None or len(key) != KEY_LENGTH or not key.isalnum():
         return None
     result = session.lens.result(key)
-    if (
-        result is None
-        or "rank_sample" not in result
-        or not isinstance(channel, int)
-        or not isinstance(count, int)
-    ):
+    if result is None or "rank_sample" not in result or type(channel) is not int or type(count) is not int:
         return None
     if not (0 <= channel < result.sizes["channel"] and count > 0):
         return None
