@@ -110,10 +110,15 @@ def worst(run):
     return int(run.ids[np.argmax(run.samples["loss"].values)])
 
 
+@pytest.fixture(scope="module")
+def url(run, explore):
+    return explore(run.path)
+
+
 @pytest.fixture
-def page(run, explore, open_page):
+def page(run, url, open_page):
     sample = worst(run)
-    made = Page(open_page(f"{explore(run.path)}?focus={sample}"))
+    made = Page(open_page(f"{url}?focus={sample}"))
     made.wait_for("Channels of pool", f"Sample {sample:,}")
     yield made
     assert not [error for error in made.errors if "WebGL" not in error]

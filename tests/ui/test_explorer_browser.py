@@ -311,7 +311,7 @@ def test_hostile_names_are_shown_as_text(hostile, open_page):
     page.wait_for("selected")
     page.filter("label == '<img src=y onerror=window.hacked=1>'")
     page.wait_for("No class is called")
-    for tab in ("Confusion", "Table", "Pool", "Analyses", "Plugins", "Jobs"):
+    for tab in ("Confusion", "Table", "Pool", "Channels", "Analyses", "Plugins", "Jobs"):
         page.page.get_by_role("tab", name=tab).click()
         page.wait_for(tab)
     page.page.get_by_role("tab", name="Plugins").click()

@@ -61,9 +61,11 @@ class ChannelDialog:
         self._built = False
         self._shown: Floats | None = None
         source.views.append(self)
-        source.session.state.param.watch(self._guard(lambda event: self._chosen(event.new)), "channel")
+        state = source.session.state
+        # both at once, and after the source, which turns to the layer first
+        state.param.watch(self._guard(lambda *_: self._chosen(state.channel)), ["channel", "channel_layer"])
         source.param.watch(self._guard(lambda _: self.paint()), ["changes", "sort"])
-        source.param.watch(self._guard(lambda _: self.close()), "layer")
+        source.param.watch(self._guard(lambda _: self._moved()), "layer")
 
     @property
     def hidden(self) -> bool:
@@ -75,7 +77,13 @@ class ChannelDialog:
         if 0 <= channel < self.source.count:
             state = self.source.session.state
             state.param.update(channel=channel, channel_layer=self.source.layer)
-            self._chosen(channel)
+            if self.hidden:  # the same one as before
+                self._chosen(channel)
+
+    def _moved(self) -> None:
+        """Close where another layer is looked at than that of the channel."""
+        if self.source.layer != self.source.session.state.channel_layer:
+            self.close()
 
     def close(self) -> bool:
         """Close it; return whether it was open."""
