@@ -111,8 +111,12 @@ class Heatmap:
         image = made.image(
             image="value", x=0, y=0, dw="dw", dh="dh", source=self._source, color_mapper=self._mapper,
         )  # fmt: skip
-        self._frame = Rect(x="x", y="y", width=1, height=1, fill_alpha=0, line_width=2)
-        made.add_glyph(self._marked, self._frame)
+        # dark and light, so that it is seen on all colors
+        for color, line in (("#000000", 4), ("#FFFFFF", 2)):
+            made.add_glyph(
+                self._marked,
+                Rect(x="x", y="y", width=1, height=1, fill_alpha=0, line_width=line, line_color=color),
+            )
         self._hover = HoverTool(
             renderers=[image], tooltips=TOOLTIP.format(place=PLACE), point_policy="follow_mouse"
         )
@@ -162,7 +166,6 @@ class Heatmap:
 
     def _paint_frame(self, made: Any) -> None:
         tokens = TOKENS[self.session.theme]
-        self._frame.update(line_color=tokens["ink"])
         self._bar.update(major_label_text_color=tokens["ink2"])
         made.background_fill_color = tokens["surface"]
 
