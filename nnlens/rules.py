@@ -16,6 +16,7 @@ A rule is found by its name among those registered and those that packages bring
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -121,7 +122,7 @@ class Rule:
     Raises
     ------
     ModelError
-        If a kind is written in other letters.
+        If a kind is written in other letters, or a function does not take what it is given.
     """
 
     name: str
@@ -135,6 +136,23 @@ class Rule:
             meant = known.get(str(kind).lower(), kind)
             if meant != kind:  # it would be taken for the class of a layer, and never be met
                 raise ModelError(f"The rule {self.name!r} is for {kind!r}.", f"Did you mean {meant!r}?")
+            if not _takes_four(self.backward[kind]):
+                raise ModelError(
+                    f"What the rule {self.name!r} has for {kind} does not take four arguments.",
+                    "Write it as a function of (gradient, inputs, output, layer).",
+                )
+
+
+def _takes_four(function: object) -> bool:
+    if not callable(function):
+        return False
+    try:
+        inspect.signature(function).bind(*range(4))
+    except TypeError:
+        return False
+    except ValueError:  # one that is not written in Python does not tell
+        return True
+    return True
 
 
 _rules: dict[str, Rule] = {PLAIN: Rule(PLAIN)}
@@ -146,8 +164,12 @@ def register_rule(rule: Rule) -> Rule:
     Raises
     ------
     ModelError
-        If it is called ``"plain"``, which is the gradient.
+        If it is no `Rule`, or called ``"plain"``, which is the gradient.
     """
+    if not isinstance(rule, Rule):
+        raise ModelError(
+            f"A {type(rule).__name__} is no backward rule.", "Give a Rule(name, {kind: function})."
+        )
     if rule.name == PLAIN:
         raise ModelError("The rule 'plain' is the gradient itself.", "Give yours another name.")
     _rules[rule.name] = rule

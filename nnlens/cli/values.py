@@ -70,7 +70,9 @@ def ids(text: str) -> list[int]:
             raise typer.BadParameter(f"{part!r} is not a sample id; write 3,17 or a range such as 0-99")
         first, last = int(match[1]), int(match[2] or match[1])
         if not first <= last < first + MOST_IDS:
-            raise typer.BadParameter(f"{part!r} is not a range of sample ids")
+            raise typer.BadParameter(
+                f"{part!r} is not a range of sample ids; write the smaller first, as in 3-9"
+            )
         found.extend(range(first, last + 1))
     return found
 

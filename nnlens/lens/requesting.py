@@ -83,7 +83,7 @@ def make_request(
         complete(cls, parameters, name),
         layer,
         sample,
-        check_channel(store, layer, choices.channel, cls.scope == "channel", name),
+        _check_channel(store, cls, layer, choices.channel, name),
         check_target(store, choices.target, sample),
         _index(choices.seed),
         using_keys(registry, choices.using),
@@ -102,6 +102,14 @@ def without_model(cls: type[Analysis], name: str, lacking: Sequence[str]) -> Ana
         f"{cls.title or name} needs {words}, and this run has none: it was made of embeddings, without a network.",
         "Capture the network with its data set: nnlens capture MODEL SAMPLES RUN.",
     )
+
+
+def _check_channel(
+    store: Store, cls: type[Analysis], layer: str | None, channel: int | None, name: str
+) -> int | None:
+    if channel is not None and not (cls.takes_channel or cls.scope == "channel"):
+        raise AnalysisError(f"{name} looks at no single channel.", "Leave the channel out.")
+    return check_channel(store, layer, channel, cls.scope == "channel", name)
 
 
 def check_sample(store: Store, sample: Ids) -> tuple[int, ...] | None:

@@ -167,6 +167,8 @@ def test_a_channel_belongs_to_a_layer_and_must_be_there(lens):
     with pytest.raises(AnalysisError, match="Give the layer too"):
         lens.request("strongest", channel=0)
     assert lens.request("strongest", layer="conv", channel=np.int64(3)).channel == 3
+    with pytest.raises(AnalysisError, match="maps looks at no single channel"):
+        lens.request("maps", layer="conv", channel=0)
 
 
 def test_a_request_survives_its_way_to_another_process(lens):

@@ -50,3 +50,16 @@ def test_a_kind_in_other_letters_is_refused():
         Rule("mine", {"Gelu": lambda gradient, inputs, output, layer: gradient})
     assert caught.value.hint == "Did you mean 'GELU'?"
     Rule("mine", {"MaxPool2d": lambda gradient, inputs, output, layer: gradient})  # a class of a framework
+
+
+@pytest.mark.parametrize("function", ["guided", lambda gradient: gradient, lambda g, x, y, layer, more: g])
+def test_a_function_that_cannot_be_called_is_refused_before_it_is(function):
+    with pytest.raises(ModelError, match="four arguments") as caught:
+        Rule("mine", {"ReLU": function})
+    assert "(gradient, inputs, output, layer)" in caught.value.hint
+    Rule("mine", {"Dense": lambda *all_of_them: all_of_them[0]})
+
+
+def test_only_a_rule_can_be_registered():
+    with pytest.raises(ModelError, match="str is no backward rule"):
+        register_rule("guided")

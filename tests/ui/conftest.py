@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from nnlens.testing import wait_until
 from nnlens.testing.browser import READY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +68,7 @@ def serve() -> Iterator[Callable[..., str]]:
             {"": page}, port=port, address="127.0.0.1", show=False, threaded=True, verbose=False, **options
         )
         servers.append(server)
+        wait_until(lambda: _listens(port), 60, what="the server", interval=0.05)
         return f"http://127.0.0.1:{port}/"
 
     yield served
@@ -74,6 +76,15 @@ def serve() -> Iterator[Callable[..., str]]:
         server.stop()
         server.join(10)
     _forget_patched_documents()
+
+
+def _listens(port: int) -> bool:
+    """Whether something takes connections there: the thread of a server begins to after `pn.serve` has returned."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _forget_patched_documents() -> None:
@@ -90,8 +101,6 @@ def _forget_patched_documents() -> None:
 @pytest.fixture(scope="module")
 def explore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """Run ``nnlens explore`` with arguments in a process of its own; gives the address once it answers."""
-    from nnlens.testing import wait_until
-
     processes = []
 
     def started(

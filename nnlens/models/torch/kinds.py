@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from nnlens.models.torch.functions import works_in_place
@@ -53,6 +52,8 @@ class Reading:
     linear : Linear or None
     whole : bool
         False where the nonlinearity is buried in a greater function, so that no rule can reach it.
+    call : callable or None
+        What does the same to the arguments, where it is not the function that was called.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Reading:
     in_place: bool = False
     linear: Linear | None = None
     whole: bool = True
+    call: Callable[..., Any] | None = None
 
 
 Reader = Callable[[Any, Args, Kwargs], "Reading | None"]
@@ -175,20 +177,6 @@ def _rrelu(func: Any, args: Args, kwargs: Kwargs) -> Reading:
     return _elementwise("LeakyReLU", func, args, kwargs, slope=sum(bounds) / 2)
 
 
-def _maximum(func: Any, args: Args, kwargs: Kwargs) -> Reading | None:
-    """Read the larger of a tensor and zero as a rectifier."""
-    del func
-    values = (*args, kwargs["other"]) if "other" in kwargs else args
-    if len(values) != 2 or not all(isinstance(value, Tensor) for value in values):
-        return None
-    place = 0 if values[0].requires_grad else 1
-    zero = values[1 - place]
-    spread = torch.broadcast_shapes(values[0].shape, values[1].shape)
-    if zero.requires_grad or bool(zero.any()) or values[place].shape != spread:
-        return None
-    return Reading("ReLU", values, {}, (place,))
-
-
 NONLINEAR_READERS: Mapping[str, Reader] = {
     **{name: _simple(kind) for name, kind in SIMPLE.items()},
     **{name: _buried(kind) for name, kind in BURIED.items()},
@@ -200,6 +188,4 @@ NONLINEAR_READERS: Mapping[str, Reader] = {
     "threshold": _threshold,
     "leaky_relu": _leaky,
     "rrelu": _rrelu,
-    "maximum": _maximum,
-    "max": _maximum,
 }

@@ -157,6 +157,8 @@ class TorchModel:
             logits = as_array(tensors[LOGITS])
             gradient = torch.from_numpy(checked_seed(seed, logits, kept, tensors[start].shape))
             edges |= {} if tap is None else {ABSORBED: get_gradient_edge(tap)}
+            if ruling is not None and start in edges:
+                ruling.watch(edges[start].node)
             gradients = gradients_at(edges, start, wrt, gradient.to(tensors[start]))
         plain_at = () if ruling is None else ruling.plain_at
         return Pass(logits, {name: kept[name] for name in keep}, gradients, plain_at)

@@ -23,12 +23,15 @@ class Place:
         Whether the network writes over it later.
     weighted : (str, int) or None
         Of a normalization, the convolution or dense layer whose output nothing else reads.
+    joins : bool
+        Whether more than one of its inputs come from the image.
     """
 
     name: str
     input_changes: bool = False
     output_changes: bool = False
     weighted: Key | None = None
+    joins: bool = False
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Visit:
     position : int or None
         Of the layer that it is or belongs to.
     weighted : (str, int) or None
+    joins : bool
         As in `Place`.
     """
 
@@ -52,6 +56,7 @@ class Visit:
     output: Tensor
     position: int | None = None
     weighted: Key | None = None
+    joins: bool = False
 
     def __post_init__(self) -> None:
         self._versions = [tensor._version for tensor in (*self.inputs, self.output)]
@@ -69,4 +74,4 @@ class Visit:
             tensor._version != version
             for tensor, version in zip((*self.inputs, self.output), self._versions, strict=True)
         )
-        return Place(name, any(inputs), output, self.weighted)
+        return Place(name, any(inputs), output, self.weighted, self.joins)

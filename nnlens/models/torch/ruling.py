@@ -8,10 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
-from nnlens.models.torch.functions import function_name
+from nnlens.models.torch.functions import function_name, tensors
+from nnlens.models.torch.gates import GATE
 from nnlens.models.torch.kinds import Reading, read
+from nnlens.models.torch.overlooked import Nodes
 from nnlens.models.torch.places import Key, Place
 from nnlens.models.torch.readers import EAGER, readers_for
 from nnlens.models.torch.reversing import Reversal
@@ -52,6 +55,7 @@ class Ruling(TorchFunctionMode):
         self._counts: Counter[str] = Counter()
         self._bends = not NONLINEAR.isdisjoint(rule.backward)
         self._plain: dict[str, bool] = {}
+        self._nodes = Nodes()
         self._weighted: dict[Key, TorchStep] = {}
         self._paused = 0
         self._reversals: list[Reversal] = []
@@ -88,15 +92,16 @@ class Ruling(TorchFunctionMode):
         asked = torch.is_grad_enabled() and not self._paused
         reading = read(reader, func, args, kwargs) if asked else None
         if reading is None or not all(reading.args[each].requires_grad for each in reading.inputs):
-            return func(*args, **kwargs)
-        return self._met(func, reading, key)
+            return self._passed(func, args, kwargs)
+        return self._met(reading.call or func, reading, key)
 
     def _met(self, func: Callable[..., Any], reading: Reading, key: Key) -> Any:
         place = self._places.get(key) or Place(key[0])
         weighted = self._weighted.get(place.weighted) if place.weighted else None
         if not reading.whole or (weighted is None and not self._follows(reading.kind)):
-            result = func(*reading.args, **reading.kwargs)
-            return self._passed(result, f"{place.name} ({reading.kind})", reading.kind)
+            named = reading.kind in NONLINEAR or (reading.kind == GATE and place.joins)
+            name = f"{place.name} ({reading.kind})" if named else ""
+            return self._passed(func, reading.args, reading.kwargs, name)
         step = _step(func, reading, place)
         if weighted is not None and reading.linear is not None:
             result = self._follow(Followed(step, _handed_on), func, reading, place)
@@ -116,14 +121,32 @@ class Ruling(TorchFunctionMode):
     def _pause(self, starts: bool) -> None:
         self._paused += 1 if starts else -1
 
-    def _passed(self, result: Any, name: str, kind: str) -> Any:
-        """Note the name of a nonlinearity once a gradient comes back through it: behind the logits none does."""
-        if self._bends and kind in NONLINEAR:
-            for tensor in result if isinstance(result, tuple) else (result,):
-                if isinstance(tensor, Tensor) and tensor.requires_grad:
-                    self._plain.setdefault(name, False)
-                    tensor.register_hook(lambda _: self._plain.update({name: True}))
+    def _passed(self, func: Callable[..., Any], args: Any, kwargs: Any, name: str = "") -> Any:
+        """Call a function that keeps the plain gradient, and note its name once one comes back through it.
+
+        Behind the logits none does.
+        """
+        if not self._bends or not torch.is_grad_enabled():
+            return func(*args, **kwargs)
+        with self._nodes.meeting((args, kwargs)) as met:
+            result = func(*args, **kwargs)
+            output = args[0] if result is None else result
+            met(output)
+        plain = self._plain
+        for tensor in tensors(output) if name else ():
+            if tensor.requires_grad:
+                plain.setdefault(name, False)
+                tensor.register_hook(lambda _: plain.update({name: True}))
         return result
+
+    def watch(self, end: Node) -> None:
+        """Note nonlinearities that the mode did not meet, before the gradient comes back from an end of the graph."""
+        if self._bends:
+            plain = self._plain
+            for node, name in self._nodes.unmet(end):
+                plain.setdefault(name, False)
+                node.register_hook(lambda *_, name=name: plain.update({name: True}))
+            self._nodes.forget()
 
     def _follow(self, followed: Followed, func: Callable[..., Any], reading: Reading, place: Place) -> Tensor:
         step, inputs = followed.step, [reading.args[each] for each in reading.inputs]

@@ -217,5 +217,9 @@ class _Overwritten(torch.autograd.Function):
     backward = _Replaced.backward
 
 
+OWN_NODES = frozenset({"_ReplacedBackward", "_OverwrittenBackward"})
+"""What they are called in autograd's graph."""
+
+
 def _sums(gradient: Tensor, samples: int) -> Tensor:
     return gradient.reshape(samples, -1).sum(1)

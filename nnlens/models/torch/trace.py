@@ -177,11 +177,12 @@ class Tracer(TorchFunctionMode):
         return self._sources.get(id(tensor), frozenset())
 
     def _visit(self, key: Key, inputs: list[Tensor], result: Any) -> None:
-        output = main_tensor(result)
+        output = inputs[0] if key[0] == "setitem" else main_tensor(result)
         if output is not None:
             self._readers.update(id(tensor) for tensor in inputs)
         if key[0] in READERS and output is not None:
             visit = Visit(f"{self._around()}F.{key[0]}", inputs, output)
+            visit.joins = sum(id(tensor) in self._sources for tensor in inputs) > 1
             if key[0] == "batch_norm":
                 visit.weighted = self._weighted.get(id(inputs[0]))
             elif key[0] in WEIGHTED:

@@ -39,6 +39,7 @@ class Deconv(Attribution):
     title = "Deconvnet"
     provides = COLORED
     needs_layer = True
+    takes_channel = True
 
     signal = param.Selector(
         default="maximum",
@@ -55,6 +56,8 @@ class Deconv(Attribution):
         channel = Channel(_layer(network(context), request.layer), request.channel, self.signal == "map")
         what = "the strongest channel" if request.channel is None else f"channel {request.channel}"
         words = f"from {what}'s {'whole map' if channel.whole else 'maximum'}"
+        if request.target is not None:
+            words += ", whatever the target"
         return explain(data, context, channel.method, words)
 
 

@@ -1,5 +1,7 @@
 """Guided backpropagation and deconvolution against networks whose rectifiers were rewritten by hand, and Captum."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +71,11 @@ def writing(function):
     return act
 
 
+def assigned(x):
+    x[x < 0] = 0
+    return x
+
+
 FORMS = {
     "nn.ReLU": ("ReLU", nn.ReLU()),
     "nn.ReLU in place": ("ReLU", nn.ReLU(inplace=True)),
@@ -90,12 +97,23 @@ FORMS = {
     "threshold": ("ReLU", nn.Threshold(0, 0)),
     "maximum": ("ReLU", lambda x: torch.maximum(x, torch.zeros(()))),
     "maximum, turned": ("ReLU", lambda x: torch.max(torch.zeros_like(x), x)),
+    "mask": ("ReLU", lambda x: x * (x > 0)),
+    "mask of numbers, turned": ("ReLU", lambda x: (x >= 0).float() * x),
+    "mask in place": ("ReLU", lambda x: x.mul_(x > 0)),
+    "torch.where": ("ReLU", lambda x: torch.where(x > 0, x, 0.0)),
+    "torch.where by names": ("ReLU", lambda x: torch.where(condition=x < 0, other=x, input=torch.zeros(()))),
+    "Tensor.where": ("ReLU", lambda x: x.where(x > 0, torch.zeros_like(x))),
+    "masked_fill": ("ReLU", lambda x: x.masked_fill(x < 0, 0)),
+    "masked_fill_": ("ReLU", writing(lambda x: x.masked_fill_(x < 0, 0))),
+    "assigned": ("ReLU", assigned),
     "nn.ReLU6": ("ReLU6", nn.ReLU6()),
     "F.relu6 in place": ("ReLU6", lambda x: F.relu6(x, inplace=True)),
     "hardtanh": ("ReLU6", lambda x: F.hardtanh(x, 0.0, 6.0)),
     "clamp to six": ("ReLU6", lambda x: x.clamp(0, 6)),
     "nn.LeakyReLU": ("LeakyReLU", nn.LeakyReLU(SLOPE)),
     "leaky_relu_": ("LeakyReLU", writing(lambda x: F.leaky_relu_(x, SLOPE))),
+    "torch.where of two": ("LeakyReLU", lambda x: torch.where(x > 0, x, SLOPE * x)),
+    "maximum of two": ("LeakyReLU", lambda x: torch.maximum(SLOPE * x, x)),
     "rrelu": ("LeakyReLU", lambda x: F.rrelu(x, SLOPE - 0.1, SLOPE + 0.1)),
 }
 
@@ -194,6 +212,56 @@ def test_nonlinearities_without_a_function_are_named_and_the_final_softmax_is_no
     assert model.vjp(inputs, maps, at="3", rule=RULES["guided"]).plain_at == ("1 (GELU)",)
     negated = Rule("negated", {"Dense": lambda g, x, y, layer: layer.back(g)})
     assert model.vjp(inputs, SEED, rule=negated).plain_at == ()
+
+
+class Squared(torch.autograd.Function):
+    """A stranger's rectifier, of which torch sees nothing but its node in the graph."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.clamp(min=0) ** 2
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * ctx.saved_tensors[0].clamp(min=0) * gradient
+
+
+HIDDEN = {
+    "autograd.Function (Squared)": Squared.apply,
+    "autograd (Abs)": lambda x: (x + x.abs()) / 2,
+    "autograd (Pow)": lambda x: F.relu(x) ** 2,
+    "autograd (Minimum)": lambda x: torch.minimum(F.relu(x), torch.full_like(x, 6)),
+    "F.where (Gate)": lambda x: torch.where(x > 1, x, 0.5),
+    "F.mul (Gate)": lambda x: x * (2 * (x > 0) - 1),
+    "autograd (Sign)": lambda x: x * torch.sign(x),
+    "F.masked_fill (Gate)": lambda x: x.masked_fill(x > 1, 1),
+    "F.setitem (Gate)": lambda x: (x.__setitem__(x > 1, 1.0), x)[1],
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_no_rule_can_reach_is_named(name, inputs):
+    model = open_(Net(HIDDEN[name]))
+    found = model.vjp(inputs, SEED, rule=RULES["guided"]).plain_at
+    assert {re.sub(r"#\d", "", each) for each in found} == {name}
+    assert model.vjp(inputs, SEED).plain_at == ()
+
+
+def test_masks_that_the_image_does_not_decide_are_no_gates(inputs):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 2, 4), nn.Linear(128, 5)
+            self.scale = nn.Parameter(torch.rand(1, 2, 8, 8))
+
+        def forward(self, x):
+            x = F.softsign(self.conv(x)) * self.scale
+            x = torch.where(self.scale > 0.5, x, 0.0).masked_fill(self.scale < 0.7, 0)
+            x[:, :, 0] = 0
+            return self.fc(x.flatten(1))
+
+    assert open_(Net()).vjp(inputs, SEED, rule=RULES["guided"]).plain_at == ("F.softsign (Softsign)",)
 
 
 def test_attention_is_named_though_its_softmax_is_out_of_reach(inputs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -60,21 +61,58 @@ def gradient(module, inputs, target):
     return torch.autograd.grad(module(inputs)[range(len(inputs)), target].sum(), inputs)[0]
 
 
-def run_watched(module, inputs, layer):
-    """Return the logits and what a layer gives, in one graph, by a hook of our own."""
+def run_watched(module, inputs, layer, owner=None):
+    """Return the logits and what a layer gives, in one graph, by a hook of our own; the owner has the layer."""
     seen = []
 
     def hook(_, __, output):
         seen.append(output.clone())  # before a rectifier writes over it
         return seen[0]
 
-    handle = module.get_submodule(layer).register_forward_hook(hook)
+    handle = (owner or module).get_submodule(layer).register_forward_hook(hook)
     logits = module(inputs)
     handle.remove()
     return logits, seen[0]
 
 
-def activation_and_gradient(module, inputs, target, layer):
-    logits, maps = run_watched(module, inputs.clone().requires_grad_(), layer)
+def activation_and_gradient(module, inputs, target, layer, owner=None):
+    logits, maps = run_watched(module, inputs.clone().requires_grad_(), layer, owner)
     slopes = torch.autograd.grad(logits[range(len(inputs)), target].sum(), maps)[0]
     return maps.detach().double(), slopes.double()
+
+
+def gradcam(activation, slopes):
+    return ((slopes.mean((2, 3), keepdim=True) * activation).sum(1)).clamp(min=0)
+
+
+def gradcam_plus_plus(activation, slopes):
+    """Equation 19 of the paper, place by place."""
+    alpha = slopes**2 / (2 * slopes**2 + activation.sum((2, 3), keepdim=True) * slopes**3)
+    alpha = torch.where(slopes == 0, 0, alpha)
+    weight = (alpha * slopes.clamp(min=0)).sum((2, 3), keepdim=True)
+    return (weight * activation).sum(1).clamp(min=0)
+
+
+def hirescam(activation, slopes):
+    return (slopes * activation).sum(1)
+
+
+def smoothgrad(module, inputs, target, seed, count, noise, join):
+    """Return the mean saliency of copies with the noise that the analysis draws from this seed."""
+    drawn = np.random.default_rng(np.random.default_rng(seed).integers(2**62))
+    spread = noise * (inputs.amax((1, 2, 3), True) - inputs.amin((1, 2, 3), True))
+    total = 0
+    for each in drawn.standard_normal((count, *inputs.shape[1:]), dtype=np.float32):
+        slopes = gradient(module, inputs + torch.from_numpy(each) * spread, target).abs()
+        total = total + (slopes.amax(1) if join == "max" else slopes.sum(1)) / count
+    return total
+
+
+def rise(module, inputs, target, masks, expectation):
+    """Return the mean of masks, each weighted by how probable the target is where it shows the image."""
+    total = 0
+    for mask in torch.from_numpy(masks):
+        with torch.no_grad():
+            chances = module(inputs * mask).softmax(1)[range(len(inputs)), target]
+        total = total + chances[:, None, None] * mask / len(masks) / expectation
+    return total

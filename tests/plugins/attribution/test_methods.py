@@ -17,6 +17,8 @@ from nnlens_attribution.guided_backprop import GuidedBackprop
 from nnlens_attribution.guided_gradcam import GuidedGradCAM
 from nnlens_attribution.hirescam import HiResCAM
 from nnlens_attribution.integrated_gradients import IntegratedGradients
+from nnlens_attribution.occlusion import Occlusion
+from nnlens_attribution.rise import RISE, draw_masks
 from nnlens_attribution.saliency import Saliency, join_channels
 from nnlens_attribution.smoothgrad import SmoothGrad
 
@@ -87,12 +89,7 @@ def test_smoothgrad(family, pictures, asking, agree, join):
     inputs = inputs_of(model, pictures)
     target = predicted(module, inputs)
     context = asking(model)
-    drawn, total = np.random.default_rng(context.request.seed).integers(2**62), 0
-    noise = np.random.default_rng(drawn).standard_normal((6, *inputs.shape[1:]), dtype=np.float32)
-    spread = 0.2 * (inputs.amax((1, 2, 3), True) - inputs.amin((1, 2, 3), True))
-    for each in noise:
-        slopes = hand.gradient(module, inputs + torch.from_numpy(each) * spread, target).abs()
-        total = total + (slopes.amax(1) if join == "max" else slopes.sum(1)) / 6
+    total = hand.smoothgrad(module, inputs, target, context.request.seed, 6, 0.2, join)
     found = SmoothGrad(count=6, noise=0.2, join=join).compute(pictures, context)
     agree("smoothgrad", name, "the paper's sum", found["attribution"], total)
 
@@ -151,22 +148,6 @@ def test_captum_gives_the_plain_gradient_without_a_word_where_we_do_not(
 
 
 # ------------------------------------------------------------------------------- class activation maps
-def gradcam_of(activation, slopes):
-    return ((slopes.mean((2, 3), keepdim=True) * activation).sum(1)).clamp(min=0)
-
-
-def gradcam_plus_plus_of(activation, slopes):
-    """Equation 19 of the paper, place by place."""
-    alpha = slopes**2 / (2 * slopes**2 + activation.sum((2, 3), keepdim=True) * slopes**3)
-    alpha = torch.where(slopes == 0, 0, alpha)
-    weight = (alpha * slopes.clamp(min=0)).sum((2, 3), keepdim=True)
-    return (weight * activation).sum(1).clamp(min=0)
-
-
-def hirescam_of(activation, slopes):
-    return (slopes * activation).sum(1)
-
-
 def larger(maps):
     return F.interpolate(maps[:, None], (16, 18), mode="bilinear")[:, 0]
 
@@ -174,9 +155,9 @@ def larger(maps):
 @pytest.mark.parametrize(
     ("method", "analysis", "rule"),
     [
-        ("gradcam", GradCAM(), gradcam_of),
-        ("gradcam-plus-plus", GradCAMPlusPlus(), gradcam_plus_plus_of),
-        ("hirescam", HiResCAM(), hirescam_of),
+        ("gradcam", GradCAM(), hand.gradcam),
+        ("gradcam-plus-plus", GradCAMPlusPlus(), hand.gradcam_plus_plus),
+        ("hirescam", HiResCAM(), hand.hirescam),
     ],
 )
 def test_class_activation_maps(family, pictures, asking, agree, method, analysis, rule):
@@ -197,10 +178,34 @@ def test_guided_gradcam(family, pictures, asking, agree):
     name, module, model, layer = family
     inputs = inputs_of(model, pictures)
     target = predicted(module, inputs)
-    places = larger(gradcam_of(*hand.activation_and_gradient(module, inputs, target, layer)))
+    places = larger(hand.gradcam(*hand.activation_and_gradient(module, inputs, target, layer)))
     oracle = hand.gradient(hand.by_hand(module, "guided"), inputs, target) * places[:, None]
     found = GuidedGradCAM().compute(pictures, asking(model, layer))
     agree("guided-gradcam", name, "rectifiers by hand", found["attribution"], oracle)
+
+
+# ------------------------------------------------------------------------------- without gradients
+@pytest.mark.filterwarnings(
+    "ignore:Converting:UserWarning"
+)  # Captum tells that it takes integers for numbers
+def test_occlusion(family, pictures, asking, agree):
+    name, module, model, _ = family
+    few = pictures.isel(sample=slice(3))
+    inputs = inputs_of(model, few)
+    oracle = captum.Occlusion(module).attribute(
+        inputs, (3, 6, 6), (3, 3, 3), target=predicted(module, inputs), baselines=0, perturbations_per_eval=9
+    )
+    found = Occlusion(patch=0.375).compute(few, asking(model))["attribution"]
+    agree("occlusion", name, "Captum", found, oracle[:, 0])
+
+
+def test_rise(family, pictures, asking, agree):
+    name, module, model, _ = family
+    inputs = inputs_of(model, pictures)
+    target = predicted(module, inputs)
+    masks = draw_masks(asking(model).rng, 9, 3, 0.5, 16, 18).drawn(slice(0, 9))
+    found = RISE(masks=9, cells=3).compute(pictures, asking(model))["attribution"]
+    agree("rise", name, "the paper's sum", found, hand.rise(module, inputs, target, masks, 0.5))
 
 
 # ------------------------------------------------------------------------------- from a channel, and of many classes
@@ -230,8 +235,8 @@ def test_deconv_from_a_channel(family, pictures, asking, agree, signal, channel)
     assert np.allclose(found["probability"], maps.amax((2, 3))[range(7), number], atol=1e-5)
 
 
-def test_saliency_of_every_class(family, pictures, asking):
-    _, module, model, _ = family
+def test_saliency_of_every_class(family, pictures, asking, agree):
+    name, module, model, _ = family
     inputs = inputs_of(model, pictures)
     found = ClassSaliency(classes=99).compute(pictures, asking(model))
     assert found["class_attribution"].shape == (7, 5, 16, 18)
@@ -241,8 +246,8 @@ def test_saliency_of_every_class(family, pictures, asking):
     assert np.allclose(found["logit"], logits.gather(1, ranked), atol=1e-5)
     assert np.allclose(found["probability"], logits.softmax(1).gather(1, ranked), atol=1e-5)
     for rank in range(5):
-        oracle = hand.gradient(module, inputs, ranked[:, rank]).abs().amax(1)
-        assert np.allclose(found["class_attribution"][:, rank], oracle, atol=1e-5)
+        oracle = captum.Saliency(module).attribute(inputs.clone().requires_grad_(), ranked[:, rank]).amax(1)
+        agree("class-saliency", name, "Captum", found["class_attribution"][:, rank], oracle)
 
 
 def test_a_map_does_not_depend_on_what_else_is_asked_for(pictures, asking, family):

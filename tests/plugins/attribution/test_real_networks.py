@@ -9,14 +9,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import xarray as xr
+from nnlens_attribution.class_saliency import ClassSaliency
 from nnlens_attribution.deconv import Deconv
 from nnlens_attribution.gradcam import GradCAM
+from nnlens_attribution.gradcam_plus_plus import GradCAMPlusPlus
 from nnlens_attribution.gradient_x_input import GradientXInput
 from nnlens_attribution.guided_backprop import GuidedBackprop
 from nnlens_attribution.guided_gradcam import GuidedGradCAM
+from nnlens_attribution.hirescam import HiResCAM
 from nnlens_attribution.integrated_gradients import IntegratedGradients
 from nnlens_attribution.lrp import LRP
+from nnlens_attribution.occlusion import Occlusion
+from nnlens_attribution.rise import RISE, draw_masks
 from nnlens_attribution.saliency import Saliency
+from nnlens_attribution.smoothgrad import SmoothGrad
 
 from nnlens import Preprocess, load_model, load_samples
 from nnlens.samples import places
@@ -123,6 +129,41 @@ def test_torch_networks(trained, asking, agree):
         agree("deconv", name, "Captum", found(Deconv(signal="target")), peer)
 
 
+@pytest.mark.filterwarnings("ignore:Input Tensor:UserWarning")
+def test_torch_networks_by_the_papers_sums(trained, asking, agree):
+    name, module, model, layer, data = trained
+    inputs = torch.from_numpy(model.prepare(data["image"].values))
+    forward = with_logits(module)
+    target, context = forward(inputs.clone()).argmax(1), asking(model, layer)
+
+    def check(method, analysis, oracle, expected, tolerance=1e-3):
+        agree(method, name, oracle, analysis.compute(data, context)["attribution"], expected, tolerance)
+
+    seen = hand.activation_and_gradient(with_logits(module), inputs, target, layer, module)
+    for method, analysis, rule in (
+        ("gradcam-plus-plus", GradCAMPlusPlus(), hand.gradcam_plus_plus),
+        ("hirescam", HiResCAM(), hand.hirescam),
+    ):
+        larger = F.interpolate(rule(*seen)[:, None], inputs.shape[2:], mode="bilinear")[:, 0]
+        check(method, analysis, "the paper's sum", larger)
+    smooth = hand.smoothgrad(forward, inputs, target, context.request.seed, 3, 0.1, "max")
+    # under noise some rectifiers and maxima switch with the order of sums: torch itself differs so by channels last
+    check("smoothgrad", SmoothGrad(count=3, noise=0.1), "the paper's sum", smooth, 1e-2)
+    side = round(0.4 * inputs.shape[2])
+    window = inputs.shape[1], side, side
+    hidden = captum.Occlusion(forward).attribute(inputs, window, window, baselines=0, target=target)
+    check("occlusion", Occlusion(patch=0.4, stride=1), "Captum", hidden[:, 0])
+    masks = draw_masks(asking(model).rng, 5, 4, 0.5, *inputs.shape[2:]).drawn(slice(0, 5))
+    expected = hand.rise(forward, inputs, target, masks, 0.5)
+    found = RISE(masks=5, cells=4).compute(data, asking(model))["attribution"]
+    agree("rise", name, "the paper's sum", found, expected)
+    ranked = forward(inputs.clone()).argsort(dim=1, descending=True)
+    found = ClassSaliency(classes=2).compute(data, context)["class_attribution"]
+    for rank in range(2):
+        slopes = captum.Saliency(forward).attribute(inputs.clone().requires_grad_(), ranked[:, rank])
+        agree("class-saliency", name, "Captum", found[:, rank], slopes.amax(1))
+
+
 def by_rule(module, rule, inputs, target):
     return hand.gradient(with_logits(hand.by_hand(module, rule)), inputs, target)
 
@@ -173,6 +214,12 @@ def test_mobilenet_of_keras(test_data, asking, agree):
     )
     larger = tf.image.resize(small[..., None], (224, 224), "bilinear").numpy()[..., 0]
     agree("gradcam", name, "GradientTape", found(GradCAM()), larger)
+    others = by_place(maps.numpy(), tape.gradient(best, maps).numpy())
+    for method, analysis in (("gradcam-plus-plus", GradCAMPlusPlus()), ("hirescam", HiResCAM())):
+        larger = tf.image.resize(others[method][..., None], (224, 224), "bilinear").numpy()[..., 0]
+        agree(method, name, "GradientTape", found(analysis), larger)
+    hidden = occluded(lambda x: both(tf.constant(x))[1].numpy().reshape(len(x), -1), inputs, 90)
+    agree("occlusion", name, "a naive loop", found(Occlusion(patch=0.4, stride=1)), hidden)
     for rule, analysis in (("guided-backprop", GuidedBackprop()), ("deconv", Deconv(signal="target"))):
         other = keras.models.clone_model(
             model.model, clone_function=lambda part, rule=rule: rebuilt(part, rule)
@@ -186,6 +233,25 @@ def test_mobilenet_of_keras(test_data, asking, agree):
     result = LRP().compute(data, context)
     total = result["attribution"].sum(("channel", "y", "x")) + result["absorbed"]
     np.testing.assert_allclose(total, model.predict(model.prepare(data["image"].values)).max(1), rtol=0.01)
+
+
+def by_place(activation, slopes):
+    """The papers' sums in torch, of what the tape gave with channels last."""
+    both = [torch.from_numpy(np.moveaxis(each, -1, 1)).double() for each in (activation, slopes)]
+    rules = {"gradcam-plus-plus": hand.gradcam_plus_plus, "hirescam": hand.hirescam}
+    return {method: rule(*both).numpy() for method, rule in rules.items()}
+
+
+def occluded(logits, inputs, side):
+    """Return what each square takes from the largest logit; squares do not overlap."""
+    target, found = logits(inputs).argmax(1), np.zeros(inputs.shape[:3])
+    rows = np.arange(len(inputs))
+    for top in range(0, inputs.shape[1], side):
+        for left in range(0, inputs.shape[2], side):
+            copy, place = inputs.copy(), np.s_[:, top : top + side, left : left + side]
+            copy[place] = 0
+            found[place] = (logits(inputs) - logits(copy))[rows, target][:, None, None]
+    return found
 
 
 def rebuilt(layer, rule):
