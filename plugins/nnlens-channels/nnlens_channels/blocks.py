@@ -67,13 +67,11 @@ class Layer:
     Raises
     ------
     AnalysisError
-        If there are no samples, or a channel is asked for that would play no part.
+        If there are no samples.
     """
 
     def __init__(self, variable: xr.DataArray, context: Context, channel: int | None = None) -> None:
-        if channel is None:
-            refuse_channel(context)
-        else:
+        if channel is not None:
             variable = variable.isel({variable.dims[1]: [channel]})
         self._variable, self._context = variable, context
         self.rows, self.channels, *form = variable.shape
@@ -137,19 +135,3 @@ class Layer:
         if finite.all():
             return Block(ids, maps, low, high, total, size)
         return Block(*(each[finite] for each in (ids, maps, low, high, total, size)))
-
-
-def refuse_channel(context: Context) -> None:
-    """Refuse a channel where all of them are looked at: it would seem to have been obeyed.
-
-    Raises
-    ------
-    AnalysisError
-        Saying what looks at one.
-    """
-    if context.request.channel is not None:
-        name = context.request.analysis.rpartition(":")[2]
-        raise AnalysisError(
-            f"{name} looks at all channels at once, not at channel {context.request.channel} alone.",
-            "Leave channel out and pick it from the result; one alone gives 'channel-values'.",
-        )

@@ -13,7 +13,6 @@ from nnlens.analysis import Analysis, Context
 from nnlens.errors import AnalysisError, JobCancelledError, ModelError
 from nnlens.models.base import Float, Model, layer_named
 from nnlens.schema import INPUT, LOGITS
-from nnlens_channels.blocks import refuse_channel
 from nnlens_channels.text import caption
 
 Index = NDArray[np.int64]
@@ -51,7 +50,6 @@ class ReceptiveField(Analysis):
 
     def compute(self, data: xr.Dataset, context: Context) -> xr.Dataset:
         """Measure rows and columns of the layer."""
-        refuse_channel(context)
         model, layer = context.model, context.request.layer
         if model is None or layer is None:
             raise AnalysisError("A receptive field needs the model and a layer.", "Give both.")

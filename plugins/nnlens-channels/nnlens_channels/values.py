@@ -25,6 +25,7 @@ class ChannelValues(Analysis):
 
     title = "Channel values"
     scope = "sample"
+    takes_channel = True
     requires = {"activation": ("sample", "...")}
     provides = {"channel_value": ("sample", "channel", "y", "x")}
 
