@@ -16,7 +16,7 @@ from nnlens.ui.channels.values import Values
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL, button, empty, icon_button
 from nnlens.ui.look.progress import bar, state_words
-from nnlens.ui.look.text import count, error_words, fill, joined, name, plain, seconds
+from nnlens.ui.look.text import count, error_words, fill, joined, name, plain
 
 Pick = Callable[[int], Any]
 BONES = 40
@@ -226,13 +226,3 @@ def _nobody() -> Markup:
         "No sample in focus",
         fill("Click a point, or press {j}: its channels show here.", j=fill("<kbd>j</kbd>")),
     )
-
-
-def estimate(source: ChannelSource, analysis: str) -> str:
-    """Say how long an analysis of the layer takes; nothing where nobody knows, as for a pass through the network."""
-    if not source.held:
-        return ""
-    try:
-        return seconds(source.lens.estimate(analysis, layer=source.layer))
-    except NNLensError:
-        return ""

@@ -143,10 +143,13 @@ class TopPhotos:
         )
 
     def _time(self) -> str:
-        """Say how long it takes; nothing where samples go through the network, which nobody has timed."""
+        """Say how long it takes; nothing where the network has a part in it, which nobody has timed."""
         source, tool = self.source, self.source.catalog.top_samples[0]
         try:
-            known = source.held and source.lens.estimate(tool.id, layer=source.layer)
+            steps = source.lens.plan(tool.id, layer=source.layer).walk()
+            known = not any(step.needs_model for step in steps) and source.lens.estimate(
+                tool.id, layer=source.layer
+            )
         except NNLensError:
             return ""
         return f", in {seconds(known)}" if known else ""
