@@ -109,6 +109,7 @@ class ExplorerState(param.Parameterized):
     map_b = param.ClassSelector(class_=MapState, default=MapState(), doc="What map B shows.")
     color_by = param.String(default="label", doc="The variable that colors both maps.")
     channel = param.Integer(default=None, allow_None=True, doc="The channel that was clicked.")
+    channel_layer = param.String(default="", doc="The layer that it is a channel of.")
     focus = param.Integer(default=None, allow_None=True, doc="Id of the inspected sample.")
     hover = param.Integer(default=None, allow_None=True, doc="Id of the sample under a resting pointer.")
     visible = param.List(

@@ -134,6 +134,16 @@ class Lens:
         """Return a result by its key, else None."""
         return self.runner.find(key)
 
+    def keep(self, result: xr.Dataset) -> None:
+        """Keep a result beside the run that is else only remembered for a while: one of a single sample.
+
+        Raises
+        ------
+        StoreError
+            If neither the run nor the cache folder can be written to.
+        """
+        self.store.results.put(str(result.attrs["analysis"]), str(result.attrs["key"]), result)
+
     def results(self) -> list[ResultInfo]:
         """List what was computed on this run, oldest first."""
         return self.store.results.list()

@@ -43,13 +43,15 @@ class Runner:
 
     def exists(self, plan: Plan) -> bool:
         """Whether the result of a plan is there, without reading it."""
-        return (
-            self.store.results.has(plan.request.analysis, plan.key) if is_kept(plan) else plan.key in recent
-        )
+        there = self.store.results.has(plan.request.analysis, plan.key)
+        return there or (not is_kept(plan) and plan.key in recent)
 
     def stored(self, plan: Plan) -> xr.Dataset | None:
         """Return the result of a plan where it exists already, else None."""
-        return self._read(plan.request.analysis, plan.key) if is_kept(plan) else recent.get(plan.key)
+        if is_kept(plan):
+            return self._read(plan.request.analysis, plan.key)
+        found = recent.get(plan.key)  # somebody may have asked for one of a single sample to be kept
+        return self._read(plan.request.analysis, plan.key) if found is None else found
 
     def find(self, key: str) -> xr.Dataset | None:
         """Return a result by its key, else None."""

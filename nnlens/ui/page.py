@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 import panel_material_ui as pmui
 
+from nnlens.ui.channels.room import Channels
 from nnlens.ui.core import images
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
@@ -90,6 +91,9 @@ class Explorer:
         self.projecting = Projecting(self.session, self.work, self.catalog, self.stops, self.maps)
         self._first_maps = FirstMaps(self.projecting, improve)
         self.map_jobs = [MapJob(self.projecting, which) for which in MAPS]
+        self.channels = (
+            Channels(self.session, self.work, self.catalog, self.stops) if self.catalog.feature_maps else None
+        )
         self.help = Help(self.session, lens, self.catalog)
         self.facts = Facts(self.session, runs, open_run)
         self.pill = Pill(self.session, self._share if self.catalog.shared else None)
@@ -155,7 +159,7 @@ class Explorer:
         actions = {
             "next": lambda: self.walk.step(1),
             "previous": lambda: self.walk.step(-1),
-            "clear": state.clear,
+            "clear": self._leave,
             "undo": state.undo,
             "redo": state.redo,
             "help": self.help.open,
@@ -163,6 +167,11 @@ class Explorer:
             "ready dark": lambda: self._stands(dark=True),
         }
         return Keys(actions, self.session.guard)
+
+    def _leave(self) -> None:
+        """Close what lies over the page, else choose nothing: esc was pressed."""
+        if self.channels is None or not self.channels.dialog.close():
+            self.session.state.clear()
 
     def _tools(self) -> Tools:
         actions = {
@@ -211,7 +220,7 @@ class Explorer:
             Tab("Jobs", lambda: TaskList(session, self.work).view),
             Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
         ]
-        return Bottom(session, self.walk, more)
+        return Bottom(session, self.walk, more, self.channels)
 
     def _inspector(self) -> list[Any]:
         session, work, projecting = self.session, self.work, self.projecting
@@ -239,6 +248,7 @@ class Explorer:
             *(pane(which, self.maps[which].panel()) for which in MAPS),
             pane("i", *inspector, scroll=True),
             pane("t", self.bottom.view),
+            *([self.channels.dialog.view] if self.channels else []),
             Banners(session).view,
             self.help.view,
             *([ImageDrop(self._dropped, session.guard)] if self._can_query else []),

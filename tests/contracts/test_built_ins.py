@@ -34,7 +34,7 @@ def test_the_built_in_analyses_are_installed_and_sound():
         *("guided-backprop", "deconv", "gradcam", "gradcam-plus-plus", "hirescam", "guided-gradcam"),
         *("occlusion", "rise"),
         *("sanity-check", "deletion-insertion", "noise-sensitivity"),
-        *("feature-maps", "channel-score", "top-samples", "dead-channels", "selectivity"),
+        *("feature-maps", "channel-values", "channel-score", "top-samples", "dead-channels", "selectivity"),
         *("receptive-field", "picture-size"),
     }
 

@@ -82,7 +82,7 @@ def page(url, open_page):
 def test_the_first_page_shows_what_is_true(page, run):
     accuracy = float((run.samples["label"] == run.samples["prediction"]).mean())
     page.wait_for(
-        "60 samples", f"{100 * accuracy:.2f} %", "relu2", "PCA of", "Confusion", "Loss", "Pool of all"
+        "60 samples", f"{100 * accuracy:.2f} %", "relu2", "PCA of", "Confusion", "Loss", "Channels of relu1"
     )
     assert page.title() == "nnlens"
 
@@ -202,6 +202,8 @@ def test_rows_pictures_and_the_table_take_the_focus(page):
     page.click(".rank", 2)
     page.wait_for("Sample ")
     first = page.evaluate("all('.head .grow')[0].textContent")
+    page.page.get_by_role("tab", name="Pool").click()
+    page.wait_for("Pool of all")
     page.click(".tile", 0)
     page.wait_for_function(f"all('.head .grow')[0].textContent !== {first!r}")
     page.page.get_by_role("tab", name="Table").click()
@@ -216,6 +218,7 @@ def test_every_tab_opens(page):
         "Loss": "cross-entropy",
         "Confusion": "prediction",
         "Pool": "Pool of all",
+        "Channels": "No sample in focus",
         "Analyses": "Compute",
         "Jobs": "PCA",
         "Plugins": "loaded",
@@ -308,7 +311,7 @@ def test_hostile_names_are_shown_as_text(hostile, open_page):
     page.wait_for("selected")
     page.filter("label == '<img src=y onerror=window.hacked=1>'")
     page.wait_for("No class is called")
-    for tab in ("Confusion", "Table", "Pool", "Analyses", "Plugins", "Jobs"):
+    for tab in ("Confusion", "Table", "Pool", "Channels", "Analyses", "Plugins", "Jobs"):
         page.page.get_by_role("tab", name=tab).click()
         page.wait_for(tab)
     page.page.get_by_role("tab", name="Plugins").click()

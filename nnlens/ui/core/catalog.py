@@ -18,6 +18,15 @@ ATTRIBUTIONS: tuple[Mapping[str, Dims], ...] = (
     {"attribution": ("sample", "y", "x")},
     {"attribution": ("sample", "channel", "y", "x")},
 )
+FEATURE_MAPS: Mapping[str, Dims] = {
+    "feature_map": ("sample", "channel", "y", "x"),
+    "low": ("sample", "channel"),
+    "high": ("sample", "channel"),
+}
+CHANNEL_VALUES: Mapping[str, Dims] = {"channel_value": ("sample", "channel", "y", "x")}
+TOP_SAMPLES: Mapping[str, Dims] = {"rank_sample": ("channel", "rank")}
+OF_CHANNELS: tuple[Dims, ...] = (("channel",), ("sample", "channel"))
+"""Dims of what says one number of each channel."""
 NEIGHBORS: Mapping[str, Dims] = {"neighbor": ("sample", "rank")}
 SHARED: Mapping[str, Dims] = {
     "name": ("effect",),
@@ -124,6 +133,32 @@ class Catalog:
     def neighbors(self) -> list[Tool]:
         """What finds the samples that are closest to each."""
         return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(NEIGHBORS)]
+
+    @cached_property
+    def feature_maps(self) -> list[Tool]:
+        """What draws all channels of a layer for one sample."""
+        return [tool for tool in self.tools if tool.cls.scope == "sample" and tool.provides(FEATURE_MAPS)]
+
+    @cached_property
+    def channel_values(self) -> list[Tool]:
+        """What gives the values of a channel as they are."""
+        return [tool for tool in self.tools if tool.cls.scope == "sample" and tool.provides(CHANNEL_VALUES)]
+
+    @cached_property
+    def top_samples(self) -> list[Tool]:
+        """What finds the samples that drive each channel most."""
+        return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(TOP_SAMPLES)]
+
+    @cached_property
+    def channel_measures(self) -> list[Tool]:
+        """What says a number of each channel of a layer, over all samples."""
+        return [
+            tool
+            for tool in self.tools
+            if tool.cls.scope == "dataset"
+            and tool.on_layer
+            and any(tuple(dims) in OF_CHANNELS for dims in tool.cls.provides.values())
+        ]
 
     @cached_property
     def others(self) -> list[Tool]:

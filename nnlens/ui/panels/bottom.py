@@ -9,6 +9,7 @@ from typing import Any
 import panel as pn
 from markupsafe import Markup
 
+from nnlens.ui.channels.room import Channels
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.absent import no_network
@@ -49,10 +50,14 @@ class Bottom:
     walk : Walk
     more : sequence of Tab
         Those after the tabs of its own.
+    channels : Channels, optional
+        Gets a tab, and the place of the pictures in the overview.
     """
 
-    def __init__(self, session: Session, walk: Walk, more: Sequence[Tab] = ()) -> None:
-        self.session, self.walk = session, walk
+    def __init__(
+        self, session: Session, walk: Walk, more: Sequence[Tab] = (), channels: Channels | None = None
+    ) -> None:
+        self.session, self.walk, self.channels = session, walk, channels
         self._hideable: dict[int, list[Any]] = {}
         self._crossed: Confusions | None = None
         self.tabs: list[Tab] = [
@@ -61,6 +66,7 @@ class Bottom:
             Tab("Confusion", self._confusions),
             Tab("Table", self._table),
             Tab("Pool", self._pool),
+            *([Tab("Channels", self._channels)] if channels else []),
             *more,
         ]
         self._holders = [pn.Column(**FILL, visible=False, styles=PANEL) for _ in self.tabs]
@@ -140,10 +146,14 @@ class Bottom:
     def _overview(self) -> pn.Column:
         if not self.session.data.scored:
             return self._without_network()
-        pool = Pool(self.session, self.walk, label="pictures", offer=False)
+        third: Any = (
+            self.channels.small_panel(lambda: self.open("Channels"))
+            if self.channels
+            else Pool(self.session, self.walk, label="pictures", offer=False)
+        )
         ranking = Ranking(self.session, self.walk, size=8, label="ranking")
-        self._hideable[0] = [pool, ranking]
-        parts = (self._loss(), self._confusion(), pool.view, ranking.view)
+        self._hideable[0] = [third, ranking]
+        parts = (self._loss(), self._confusion(), third.view, ranking.view)
         return pn.Column(*map(section, parts), **FILL, stylesheets=[static("overview.css")])
 
     def _table(self) -> pn.Column:
@@ -155,6 +165,11 @@ class Bottom:
         pool = Pool(self.session, self.walk, size=60, label="pool")
         self._hideable[self._place("Pool")] = [pool]
         return _wide(pool.view)
+
+    def _channels(self) -> pn.Column:
+        panel = self.channels.panel() if self.channels else Pool(self.session, self.walk)
+        self._hideable[self._place("Channels")] = [panel]
+        return _wide(panel.view)
 
 
 def _title(tab: Tab, place: int, active: bool) -> Markup:

@@ -51,6 +51,8 @@ class Layer:
     variable : DataArray, dims (sample, channel, y, x) or (sample, unit)
         Lazy or not; ``sample`` has int64 ids.
     context : Context
+    channel : int, optional
+        The only one that is read; all when left out.
 
     Attributes
     ----------
@@ -68,7 +70,9 @@ class Layer:
         If there are no samples.
     """
 
-    def __init__(self, variable: xr.DataArray, context: Context) -> None:
+    def __init__(self, variable: xr.DataArray, context: Context, channel: int | None = None) -> None:
+        if channel is not None:
+            variable = variable.isel({variable.dims[1]: [channel]})
         self._variable, self._context = variable, context
         self.rows, self.channels, *form = variable.shape
         self.flat = not form

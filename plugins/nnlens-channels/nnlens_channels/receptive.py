@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import numpy as np
 import xarray as xr
@@ -129,8 +130,12 @@ def measurer(model: Model, layer: str, inputs: Float, axis: int, context: Contex
             ]
         )
 
+    @cache  # it measures all rows at once, however few are asked for
+    def changed() -> Index:
+        return _changed_spans(model, layer, inputs, axis, context)
+
     def by_change(places: list[int]) -> Index:
-        return _changed_spans(model, layer, inputs, axis, context)[places]
+        return changed()[places]
 
     try:
         model.vjp(inputs[:1], weight[:1], at=None if layer == LOGITS else layer, wrt=(INPUT,))

@@ -27,7 +27,7 @@ class TopSamples(Analysis):
 
     `place` is the row and column of the largest value in the map, the first one of equal ones. `patch` is what that
     place can see: top, left, bottom, right in pixels of a picture of `input_height` by `input_width`, the last two
-    exclusive, cut at its border. Of a flat layer place is −1 and patch the whole picture.
+    exclusive, cut at its border. Of a flat layer place is −1 and patch all that its units can see: mostly everything.
     """
 
     title = "Top samples"
@@ -40,7 +40,7 @@ class TopSamples(Analysis):
         "patch": ("channel", "rank", "edge"),
     }
 
-    k = param.Integer(9, bounds=(1, 1000), label="Samples", doc="Number of samples for each channel.")
+    k = param.Integer(50, bounds=(1, 1000), label="Samples", doc="Number of samples for each channel.")
 
     def estimate(self, sizes: Mapping[str, int]) -> float:
         """Estimate the seconds: one pass over the layer."""

@@ -217,3 +217,25 @@ def test_ids_are_those_of_a_selection(lenses):
     whole = ChannelScore().compute(xr.Dataset({"activation": lens.store.activation("conv")}), asked())
     part = lens.run("channel-score", layer="conv", sample=chosen)["channel_score"]
     assert np.array_equal(part, whole["channel_score"].sel(sample=chosen))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["top-samples", "dead-channels", "selectivity", "channel-score", "feature-maps", "receptive-field"],
+)
+def test_a_channel_is_refused_where_it_would_be_ignored(lenses, name):
+    chosen = {"sample": [3]} if name == "feature-maps" else {}
+    with pytest.raises(AnalysisError, match=f"{name} looks at no single channel"):
+        lenses[1].run(name, layer="conv", channel=3, **chosen)
+
+
+def test_values_of_one_channel_come_from_the_run_and_through_the_model(lenses):
+    _, kept, computed, without = lenses
+    one, other = (
+        lens.run("channel-values", layer="conv", sample=[17], channel=1) for lens in (kept, computed)
+    )
+    wanted = kept.store.activation("conv").sel(sample=[17]).values[:, 1:2]
+    assert np.array_equal(one["channel_value"], wanted)
+    assert np.allclose(other["channel_value"], wanted, rtol=1e-5, atol=1e-6)
+    with pytest.raises(AnalysisError, match="does not hold"):
+        without.run("channel-values", layer="conv", sample=[17], channel=1)

@@ -171,3 +171,17 @@ def test_spans_between_measured_rows_are_those_of_a_convolution(count, stride, s
     assert np.array_equal(spans(count, measure), edges)
     assert len(measured) == len(set(measured))
     assert len(measured) <= max(16, 2 + 6 * count.bit_length())
+
+
+def test_without_gradients_the_pixels_are_moved_once_an_axis(pictures):
+    model, layer, wanted = measured(next(iter(NETWORKS)))
+    passes = []
+
+    class Counted(WithoutGradients):
+        def activations(self, inputs, layers):
+            passes.append(len(inputs))
+            return self._model.activations(inputs, layers)
+
+    found = ReceptiveField().compute(data_of(pictures), asked(Counted(model), layer))
+    assert np.array_equal(found["receptive_field"], wanted)
+    assert len(passes) <= HEIGHT + WIDTH + 4, "each row and column of pixels once, and a few to see the shape"

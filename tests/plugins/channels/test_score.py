@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from nnlens_channels.blocks import BLOCK_BYTES
 from nnlens_channels.maps import FeatureMaps, averaged, near_square
 from nnlens_channels.score import ChannelScore
+from nnlens_channels.values import ChannelValues
 
 from nnlens.analysis import Context, Request
 from nnlens.errors import AnalysisError, JobCancelledError
@@ -153,6 +154,40 @@ def test_a_flat_layer_is_one_near_square(layer_of, told, units):
     assert np.allclose(shown[:, units:], low)
     wanted = [naive(row) if units > 1 else 0 for row in values]
     assert np.allclose(result["channel_score"].values[:, 0], wanted, rtol=1e-4)
+
+
+def of_channel(channel):
+    return Context(Request("nnlens-channels:some", channel=channel))
+
+
+def test_values_of_a_channel_are_those_of_the_layer(layer_of, told):
+    values = np.random.default_rng(2).normal(size=(3, 4, 5, 6)).astype(np.float32)
+    values[1, 0, 0, 0] = np.nan  # in another channel, so that only the request for all leaves the sample out
+    one = ChannelValues().compute(layer_of(values), of_channel(2))["channel_value"]
+    assert np.array_equal(one, values[:, 2:3])
+    every = ChannelValues().compute(layer_of(values), told())
+    assert np.array_equal(every["channel_value"], values[[0, 2]])
+    assert "2 samples · 1 left out" in every.attrs["caption"]
+
+
+@pytest.mark.parametrize("units", [1, 2, 10, 33])
+def test_values_of_a_flat_layer_stand_row_by_row(layer_of, told, units):
+    values = np.random.default_rng(3).normal(size=(2, units)).astype(np.float32)
+    found = ChannelValues().compute(layer_of(values), told())["channel_value"].values
+    assert found.shape == (2, 1, *near_square(units))
+    rows = found.reshape(2, -1)
+    assert np.array_equal(rows[:, :units], values)
+    assert np.isnan(rows[:, units:]).all()
+    unit = ChannelValues().compute(layer_of(values), of_channel(units - 1))["channel_value"]
+    assert np.array_equal(unit.values.ravel(), values[:, -1])
+
+
+def test_more_values_than_anybody_looks_at_are_refused(layer_of, told, monkeypatch):
+    monkeypatch.setattr("nnlens_channels.values.MOST_BYTES", 4000)
+    with pytest.raises(AnalysisError, match="values of 9 samples") as raised:
+        ChannelValues().compute(layer_of(np.ones((9, 5, 10, 10))), told())
+    assert "2 samples, or one channel" in raised.value.hint
+    assert ChannelValues().compute(layer_of(np.ones((9, 5, 10, 10))), of_channel(0)).sizes["sample"] == 9
 
 
 def test_more_maps_than_anybody_looks_through_are_refused(layer_of, told, monkeypatch):
