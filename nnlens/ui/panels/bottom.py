@@ -9,7 +9,9 @@ from typing import Any
 import panel as pn
 from markupsafe import Markup
 
+from nnlens.ui.core.samples_out import picture_downloads
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.absent import no_network
 from nnlens.ui.look.live import Live
@@ -140,7 +142,8 @@ class Bottom:
     def _pool(self) -> pn.Column:
         pool = Pool(self.session, self.walk, size=60, label="pool")
         self._hideable[self._place("Pool")] = [pool]
-        return _wide(pool.view)
+        out = TakeOut(self.session, "take the pool out", picture_downloads(self.session, self.walk))
+        return _wide(pn.Row(pool.view, out, **FILL))
 
 
 def _title(tab: Tab, place: int, active: bool) -> Markup:
