@@ -29,7 +29,9 @@ def page(run, explore, open_page):
     url = explore(run.path)
     page = open_page(url)
     page.evaluate(f"() => {{ window.all = {ALL}; window.words = {WORDS} }}")
-    wait_until(lambda: "60 in view" in page.evaluate("words()"), what="the maps")
+    # until the best maps are there, a map on the screen may be a picture of a running job, which is no result
+    heads = "all('.ph').map(n => n.textContent).filter(t => t.includes('t-SNE') && !t.includes('partial')).length === 2"
+    page.wait_for_function(heads, timeout=90_000)
     yield page
     assert not [error for error in page.errors if "WebGL" not in error]
     hosts = {urlsplit(address).netloc for address in page.addresses if address.startswith("http")}

@@ -86,12 +86,13 @@ def _colors(palette: tuple[str, ...], ground: str) -> Any:
 
 def _draw_dots(image: Image.Image, scene: Scene, mask: Mask | None, palette: Any) -> None:
     """Draw a dot for each sample in view, as large as the page does."""
-    image.paste(tuple(int(part) for part in palette[0]), (0, 0, *image.size))
+    ground = tuple(int(part) for part in palette[0])
+    image.paste(ground, (0, 0, *image.size))
     draw, dots, radius = ImageDraw.Draw(image), scene.dots(mask), SHARPNESS * scene.dot_size() / 2
     for x, y, place in zip(dots["x"], dots["y"], dots["place"], strict=True):
         left, top = (x - scene.view[0]) / scene.unit(), (scene.view[3] - y) / scene.unit()
         box = (left - radius, top - radius, left + radius, top + radius)
-        draw.ellipse(box, tuple(int(part) for part in palette[place]))
+        draw.ellipse(box, tuple(int(part) for part in palette[place]), ground, 1)
 
 
 def _values(session: Session, scene: Scene) -> dict[str, Any]:

@@ -44,7 +44,9 @@ class SampleTable:
         self.head = Live(css="bottom.css", height=20)
         self.grid = self._grid()
         self.grid.on_click(session.guard(self._clicked))
-        out = TakeOut(session, "take the table out", table_downloads(session, lambda: self.frame))
+        out = TakeOut(
+            session, "take the table out", table_downloads(session, lambda: self.frame), margin=(0, 0, 0, 8)
+        )
         self.view = pn.Column(pn.Row(self.head, out, **WIDE), self.grid, **FILL)
         session.hub.register("table", self._selected)
         session.param.watch(session.guard(lambda _: self._widen()), "columns")
