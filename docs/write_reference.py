@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def command_line() -> str:
     """Return the page on all commands, arguments and options."""
     group: Any = typer.main.get_command(app)
     parts = [HEAD + _text(group.help), _table(group.params), _text(group.epilog)]
-    for name, command in group.commands.items():
+    for name, command in _commands(group):
         parts += [
             f"## nnlens {name}",
             f"    {_usage(name, command)}",
@@ -47,6 +47,15 @@ def command_line() -> str:
             _table(command.params),
         ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all commands with their names, those of a group under it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield before + name, command
 
 
 def _usage(name: str, command: Any) -> str:

@@ -13,7 +13,8 @@
     ├── AnalysisError       an analysis that cannot run on what it was given
     ├── JobError            background work that failed
     │   └── JobCancelledError   somebody cancelled it
-    └── FilterError         a filter text that cannot be read
+    ├── FilterError         a filter text that cannot be read
+    └── ExportError         something that cannot be written for other programs
 
 A message is one line that a person can act on: what failed, then what to do. It carries no traceback and no
 path that the user did not give.
@@ -22,6 +23,7 @@ path that the user did not give.
 __all__ = [
     "AnalysisError",
     "CaptureError",
+    "ExportError",
     "FilterError",
     "JobCancelledError",
     "JobError",
@@ -97,3 +99,7 @@ class JobCancelledError(JobError):
 
 class FilterError(NNLensError):
     """A filter text that cannot be read."""
+
+
+class ExportError(NNLensError):
+    """Something that cannot be written for other programs."""

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from nnlens.cli import capturing, doctoring, embedding, exploring, listing, reporting, running
+from nnlens.cli import capturing, doctoring, embedding, exploring, exporting, listing, reporting, running
 from nnlens.cli.console import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, results_only, say
 from nnlens.cli.parameters import FREE_FLAGS, RunCommand
 from nnlens.errors import NNLensError
@@ -49,7 +49,8 @@ def nnlens(
     """See a whole data set the way a trained image classifier sees it.
 
     capture fills a run from a model and its data set, capture-embeddings from vectors made elsewhere; run computes an
-    analysis of it; explore shows it in the browser; doctor tells whether the preprocessing is the right one.
+    analysis of it; explore shows it in the browser; export writes it for other programs; doctor tells whether the
+    preprocessing is the right one.
     """
 
 
@@ -61,6 +62,14 @@ app.command("info")(results_only(reporting.info))
 app.command("verify")(results_only(reporting.verify))
 app.command("plugins")(results_only(listing.plugins))
 app.command("explore")(results_only(exploring.explore))
+
+export = typer.Typer(
+    no_args_is_help=True,
+    help="Write a run for other programs: their table, or the Embedding Projector's folder.",
+)
+export.command("projector")(results_only(exporting.projector))
+export.command("table")(results_only(exporting.table))
+app.add_typer(export, name="export")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -82,7 +82,7 @@ def run(
     parameters = read_parameters(analysis, context.args, param)
     if out is not None:
         check_ending(out)
-    lens = nnlens.Lens(run, model=_open_model_of(run, analysis, model, architecture, trust))
+    lens = nnlens.Lens(run, model=open_model_of(run, model, architecture, trust, analysis))
     with progress() as report:
         result = lens.run(
             analysis,
@@ -91,7 +91,7 @@ def run(
             channel=channel,
             target=values.target(target),
             seed=None if seed.lower() == "none" else values.whole_number(seed),
-            using=[_result_key(lens, each) for each in using or ()],
+            using=[result_key(lens, each) for each in using or ()],
             progress=report,
             **parameters,
         )
@@ -104,8 +104,8 @@ def run(
         show_result(result, lens.store.results.has(result.attrs["analysis"], result.attrs["key"]))
 
 
-def _open_model_of(
-    run: Path, analysis: str, source: str | None, architecture: str | None, trust: bool
+def open_model_of(
+    run: Path, source: str | None, architecture: str | None, trust: bool, analysis: str | None = None
 ) -> Model | None:
     """Open the model of a run with the run's own preprocessing: it must match what was captured.
 
@@ -118,7 +118,7 @@ def _open_model_of(
     store = nnlens.open_store(run)
     metadata = store.metadata
     told = str((metadata.get("model", {}).get("reference") or {}).get("source", ""))
-    if source is None and told.startswith("zoo:") and registry.load(analysis).needs_model:
+    if source is None and told.startswith("zoo:") and analysis and registry.load(analysis).needs_model:
         source = told
     if source is None:
         return None
@@ -127,7 +127,7 @@ def _open_model_of(
     return nnlens.load_model(source, architecture=architecture, preprocess=preprocess, trust=trust)
 
 
-def _result_key(lens: Lens, text: str) -> str:
+def result_key(lens: Lens, text: str) -> str:
     """Return the key of the one result that begins like this; any other text is the name of an analysis."""
     found = [
         result.key for result in lens.results() if len(text) >= SHORT_KEY and result.key.startswith(text)

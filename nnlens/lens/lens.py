@@ -14,9 +14,10 @@ from nnlens.jobs import Job, JobManager, shared_manager
 from nnlens.jobs.reporting import CallReport, ProgressCall, Report
 from nnlens.lens.plan import Plan, model_facts, model_words
 from nnlens.lens.planning import Planner
-from nnlens.lens.requesting import Choices, find_analysis, make_request
+from nnlens.lens.requesting import Choices, Ids, find_analysis, make_request
 from nnlens.lens.running import Runner
 from nnlens.lens.submitting import submit
+from nnlens.lens.vectors import read_vectors, vectors_plan
 from nnlens.models.base import Model
 from nnlens.models.preprocess import Preprocess
 from nnlens.registry import Registry, current
@@ -174,6 +175,33 @@ class Lens:
         """
         plan = self.plan(analysis, **arguments)
         return self.runner.run(plan, CallReport(progress) if progress else Report())
+
+    def embedding(
+        self, layer: str | None = None, sample: Ids = None, *, progress: ProgressCall | None = None
+    ) -> xr.DataArray:
+        """Return the vectors of a layer as analyses get them: of a flat layer its units, of a spatial one a reduction.
+
+        Parameters
+        ----------
+        layer : str, optional
+            The network's default, the hidden vector, when left out.
+        sample : int or sequence of int, optional
+            Ids; all samples when left out.
+        progress : callable, optional
+            Gets (done, total, message) where a spatial layer must be reduced first.
+
+        Returns
+        -------
+        DataArray, dims (sample, unit), float32
+            Read when asked for. ``layer`` among its attributes names the layer, ``title`` what reduced it.
+
+        Raises
+        ------
+        AnalysisError
+            If there is no such layer or sample, or the model is needed and not there.
+        """
+        plan = vectors_plan(self, self._planner, layer, sample)
+        return read_vectors(self.runner, plan, CallReport(progress) if progress else Report())
 
     def submit(self, analysis: str | Request, *, deadline: float | None = None, **arguments: Any) -> Job:
         """Compute an analysis in another process, or return a finished job where the result exists.

@@ -35,6 +35,8 @@ COLUMNS = {
     "image": IMAGES,
 }
 """What a run may lack that was made without a network, or without images."""
+VECTORS = "nnlens:vectors"
+"""Stands in a request for who is no analysis and reads the vectors of a layer."""
 
 
 class Planner:
@@ -141,7 +143,7 @@ class Planner:
         for name in sorted(set(cls.requires) - set(given), key=lambda name: (name not in needs, name)):
             if name in sources:
                 continue
-            source = self._source(name, cls.requires[name], request, needs.get(name), above)
+            source = self.source(name, cls.requires[name], request, needs.get(name), above)
             sources[name] = source
             if source.plan:
                 shared = set(source.plan.cls.provides) & set(cls.requires) - set(needs)
@@ -185,9 +187,10 @@ class Planner:
                 sources.update({name: Source("result", plan.key, plan) for name in plan.cls.provides})
         return sources
 
-    def _source(
+    def source(
         self, variable: str, dims: Dims, request: Request, need: Need | None, above: tuple[str, ...]
     ) -> Source:
+        """Settle where one variable comes from."""
         if need is None and variable in LAYER_VARIABLES and request.layer is not None:
             return self._layer_source(variable, dims, request, request.layer, above)
         if need is None and variable in self._columns:
@@ -263,8 +266,9 @@ class Planner:
         layer = request.layer if user is not None else None
         # what explains single samples explains the same output
         target = request.target if cls.scope == "sample" else None
-        asking = self.registry.load_analysis(request.analysis)
-        whole = cls.scope == "dataset" and (asking.scope != "dataset" or asking.against_rest)
+        asking = None if request.analysis == VECTORS else self.registry.load_analysis(request.analysis)
+        apart = asking is not None and (asking.scope != "dataset" or asking.against_rest)
+        whole = cls.scope == "dataset" and apart
         sample = None if whole else request.sample
         return self.plan(Request(identity, parameters, layer, sample, target=target), above)
 

@@ -95,6 +95,18 @@ class Runner:
             results[step.key] = self._step(step, results, context)
         return results[plan.key]
 
+    def assemble(self, plan: Plan, report: Report) -> xr.Dataset:
+        """Return what the analysis of a plan would get, having run what must be run first.
+
+        Raises
+        ------
+        AnalysisError
+            If an analysis refuses the data, or the model is needed and not there.
+        """
+        self.check(plan)
+        results = {first.key: self.run(first, report) for first in plan.first}
+        return self._assembler.assemble(plan, results)
+
     def estimate(self, plan: Plan) -> float | None:
         """Estimate the seconds until the result is there, with what must be run first; None where nobody knows."""
         seconds = [self._seconds(step) for step in self.missing(plan)]

@@ -20,7 +20,8 @@ PAGES = [
     *sorted(ROOT.glob("changes/*.md")),
 ]
 GROUP = typer.main.get_command(app)
-COMMANDS = {"": GROUP, **GROUP.commands}
+EXPORT = GROUP.commands["export"]
+COMMANDS = {"": GROUP, **GROUP.commands, **{f"export {name}": each for name, each in EXPORT.commands.items()}}
 INLINE = re.compile(r"`(nnlens [a-z][^`]*)`")
 BLOCK = re.compile(r"^    +(?:\.venv/bin/)?(nnlens [a-z](?:.*\\\n)*.*)$", re.MULTILINE)
 MAKE = re.compile(r"(?:`|^    +)make ([a-z]+)", re.MULTILINE)
@@ -58,7 +59,9 @@ def test_commands_in_documents_exist_with_their_options(page):
         if words[0].startswith("-"):
             continue
         assert words[0] in GROUP.commands, line
-        known = {option for each in GROUP.commands[words[0]].params for option in each.opts} | {
+        name = " ".join(words[:2]) if words[0] == "export" else words[0]
+        assert name in COMMANDS, line
+        known = {option for each in COMMANDS[name].params for option in each.opts} | {
             "--help",
             "--debug",
         }

@@ -22,9 +22,11 @@ from nnlens.state import Extent, MapState
 from nnlens.ui.core.regions import in_box, in_lasso, rounded
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Which
+from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.maps.drawing import Drawing
 from nnlens.ui.maps.frame import MapFrame
 from nnlens.ui.maps.scene import Scene
+from nnlens.ui.maps.taking import map_downloads
 
 HOVER_REACH = 16
 """Pixels between a resting pointer and a sample that it still means."""
@@ -67,6 +69,7 @@ class ProjectionMap:
             "tap": self._tap, "double": self._double_tap,
         }  # fmt: skip
         self.drawing = Drawing(session, self.scene, which, handlers)
+        self.tools.append(TakeOut(session, "take this map out", map_downloads(session, self.scene)))
         self._partial = self._resting = False
         self._noted: Extent | None = None
         self._tapped: tuple[float, float, int | None] = (0.0, 0.0, None)

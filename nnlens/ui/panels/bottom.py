@@ -10,7 +10,9 @@ import panel as pn
 from markupsafe import Markup
 
 from nnlens.ui.channels.room import Channels
+from nnlens.ui.core.samples_out import picture_downloads
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.absent import no_network
 from nnlens.ui.look.live import Live
@@ -164,7 +166,8 @@ class Bottom:
     def _pool(self) -> pn.Column:
         pool = Pool(self.session, self.walk, size=60, label="pool")
         self._hideable[self._place("Pool")] = [pool]
-        return _wide(pool.view)
+        out = TakeOut(self.session, "take the pool out", picture_downloads(self.session, self.walk))
+        return _wide(pn.Row(pool.view, out, **FILL))
 
     def _channels(self) -> pn.Column:
         panel = self.channels.panel() if self.channels else Pool(self.session, self.walk)

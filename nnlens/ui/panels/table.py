@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from nnlens.state import Mask
 from nnlens.ui.core.record import confidences, texts
+from nnlens.ui.core.samples_out import table_downloads
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.fields import distinct
 from nnlens.ui.look.live import Live
-from nnlens.ui.look.parts import FILL
+from nnlens.ui.look.parts import FILL, WIDE
 from nnlens.ui.look.text import count, fill, plain
 from nnlens.ui.look.theme import static
 
@@ -42,7 +44,10 @@ class SampleTable:
         self.head = Live(css="bottom.css", height=20)
         self.grid = self._grid()
         self.grid.on_click(session.guard(self._clicked))
-        self.view = pn.Column(self.head, self.grid, **FILL)
+        out = TakeOut(
+            session, "take the table out", table_downloads(session, lambda: self.frame), margin=(0, 0, 0, 8)
+        )
+        self.view = pn.Column(pn.Row(self.head, out, **WIDE), self.grid, **FILL)
         session.hub.register("table", self._selected)
         session.param.watch(session.guard(lambda _: self._widen()), "columns")
         self.paint()
