@@ -18,6 +18,8 @@ ATTRIBUTIONS: tuple[Mapping[str, Dims], ...] = (
     {"attribution": ("sample", "y", "x")},
     {"attribution": ("sample", "channel", "y", "x")},
 )
+LAYER_MEANS: Mapping[str, Dims] = {"layer_mean": ("sample", "layer", "y", "x")}
+DEAD: Mapping[str, Dims] = {"dead": ("channel",)}
 NEIGHBORS: Mapping[str, Dims] = {"neighbor": ("sample", "rank")}
 
 
@@ -110,6 +112,22 @@ class Catalog:
     def neighbors(self) -> list[Tool]:
         """What finds the samples that are closest to each."""
         return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(NEIGHBORS)]
+
+    @cached_property
+    def layer_means(self) -> list[Tool]:
+        """What gives the mean over channels of every layer of one sample."""
+        return [tool for tool in self.tools if tool.cls.scope == "sample" and tool.provides(LAYER_MEANS)]
+
+    @cached_property
+    def measures(self) -> list[Tool]:
+        """What gives a number on a layer: a single one, or the share of channels that are dead."""
+        return [
+            tool
+            for tool in self.tools
+            if tool.cls.scope == "dataset"
+            and "projection" not in tool.cls.requires
+            and (tool.provides(DEAD) or (tool.cls.provides and not any(tool.cls.provides.values())))
+        ]
 
     @cached_property
     def others(self) -> list[Tool]:
