@@ -168,9 +168,10 @@ def _pins(pinned: list[str]) -> Markup:
 def _label(part: Part, look: Look) -> Markup:
     return fill(
         '<span class="say"><span class="b cut"><bdi>{title}</bdi></span><span class="cap line">'
-        '<span class="cut dims">{dims}</span>{value}</span></span>',
+        '<span class="cut dims {long}">{dims}</span>{value}</span></span>',
         title=short(title_of(part), boxes.SIGNS),
         dims=boxes.shape_words(face_of(part)),
+        long="long" if face_of(part).spatial else "",
         value=_value(part, look),
     )
 
@@ -219,7 +220,7 @@ def _fold(part: Group, box: Box, layout: Layout) -> Markup:
     """Return the button that unfolds a box."""
     words = f"unfold {plain(title_of(part), 64)}: {len(part.leaves)} layers"
     return fill(
-        '<button class="fold {kind}" type="button" data-act="fold" data-value="{key}" data-key="fold {key}" '
+        '<button class="fold {kind}" type="button" data-aside data-act="fold" data-value="{key}" data-key="fold {key}" '
         'style="{style}" title="{words}" aria-label="{words}" aria-expanded="false">+</button>',
         kind=part.kind,
         key=quoted(part.key),
@@ -235,10 +236,10 @@ def _frame(group: Group, layout: Layout, scene: Scene, look: Look, worded: bool)
     right = max(box.x + box.room / 2 for box in inside)
     words = f"fold {plain(title_of(group), 64)} into one box"
     return fill(
-        '<span class="frame {kind}" style="left:{left}%;width:{width}%">{label}<button class="fold {kind}" '
-        'type="button" data-act="fold" data-value="{key}" data-key="fold {key}" title="{words}" '
+        '<span class="frame {kind}" style="left:{left}%;width:{width}%">{label}<button class="fold" '
+        'type="button" data-aside data-act="fold" data-value="{key}" data-key="fold {key}" title="{words}" '
         'aria-label="{words}" aria-expanded="true">−</button></span>',
-        kind=group.kind,
+        kind=f"{group.kind} {'on' if target(group, look.stops) in look.pins.values() else ''}",
         left=f"{100 * left / layout.width:.3f}",
         width=f"{100 * (right - left) / layout.width:.3f}",
         label=_frame_label(group, look) if worded else "",

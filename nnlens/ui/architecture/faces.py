@@ -46,6 +46,11 @@ class Focused:
         What gives the means of all layers of one sample, computed by the network.
     tell : callable
         Gets the faces, and whether more are on their way.
+
+    Attributes
+    ----------
+    wanted : dict of str to tuple
+        Layers that are drawn with a face, with its width and height in pixels.
     """
 
     def __init__(
@@ -54,7 +59,7 @@ class Focused:
         self.session, self.work, self.tools, self._tell = session, work, tools, tell
         self._asked: tuple[int | None, tuple[str, ...]] | None = None
         self._task: Task | None = None
-        self._wanted: dict[str, tuple[LayerInfo, float, float]] = {}
+        self.wanted: dict[str, tuple[LayerInfo, float, float]] = {}
 
     @property
     def has_model(self) -> bool:
@@ -64,13 +69,13 @@ class Focused:
 
     def want(self, layers: Iterable[tuple[LayerInfo, float, float]]) -> None:
         """Say which layers are drawn with a face, with width and height in pixels."""
-        self._wanted = {layer.name: (layer, width, height) for layer, width, height in layers}
+        self.wanted = {layer.name: (layer, width, height) for layer, width, height in layers}
         self.ask()
 
     def ask(self) -> None:
         """Find the faces of the sample in focus."""
         focus = self.session.state.focus
-        asked = (focus, tuple(self._wanted))
+        asked = (focus, tuple(self.wanted))
         if asked == self._asked:
             return
         self._asked = asked
@@ -80,7 +85,7 @@ class Focused:
         if self.session.lens is None or self.session.data.position(focus) is None or focus is None:
             self._tell({}, False)
             return
-        wanted = dict(self._wanted)
+        wanted = dict(self.wanted)
         aside(
             self.session,
             lambda: self._held(focus, wanted),
@@ -118,7 +123,7 @@ class Focused:
         """Take the faces out of what the network computed."""
         means = result["layer_mean"].values[0]
         names = result["layer"].values.tolist()
-        return {name: face(means[names.index(name)]) for name in self._pooled(self._wanted) if name in names}
+        return {name: face(means[names.index(name)]) for name in self._pooled(self.wanted) if name in names}
 
     def _pooled(self, wanted: Mapping[str, Any]) -> list[str]:
         """Return the wanted layers of which the run holds only means over space, or nothing."""

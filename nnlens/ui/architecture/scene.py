@@ -56,8 +56,10 @@ class Scene:
 
     @property
     def open(self) -> list[Group]:
-        """Groups that are not folded, nor in a folded one; the outer ones first."""
-        return _open(self.parts, self.folded)
+        """Groups that are not folded, nor in a folded one, the outer ones first; within a frame only units."""
+        framed = {inner.key for group in self.frames for inner in folding.groups_in(group.parts)}
+        found = _open(self.parts, self.folded)
+        return [group for group in found if group.kind == "unit" or group.key not in framed]
 
     @property
     def frames(self) -> list[Group]:

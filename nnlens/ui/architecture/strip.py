@@ -21,6 +21,9 @@ from nnlens.ui.core.stops import Stop
 from nnlens.ui.core.work import Work
 from nnlens.ui.look.live import Faced
 
+WAITING = ("", "bone")
+"""How a face is drawn that is on its way."""
+
 
 class Strip:
     """The network of a run.
@@ -83,5 +86,8 @@ class Strip:
             shown = getattr(self.session.state, which)
             self.session.state.param.update(**{which: replace(shown, layer=layer, extent=None)})
 
-    def _dress(self, faces: Faces, more: bool) -> None:  # noqa: ARG002 - what is on its way leaves boxes empty
-        self.view.faces = {str(self._place[name]): list(drawn) for name, drawn in faces.items()}
+    def _dress(self, faces: Faces, more: bool) -> None:
+        """Put the faces on; where they are on their way, boxes breathe."""
+        waiting = {name: WAITING for name in self.focused.wanted if more and name not in faces}
+        dressed = {**waiting, **faces}
+        self.view.faces = {str(self._place[name]): list(drawn) for name, drawn in dressed.items()}

@@ -1,8 +1,9 @@
 """A piece of the page: markup made on the server, whose marked elements send clicks and keys back.
 
 An element with ``data-act`` is clickable; ``data-value`` goes along (a select's own value). Those inside one
-``data-walk`` group are walked with the arrow keys. ``data-copy`` puts its text on the clipboard, or the page's address
-when it is empty. ``data-face`` is a place for a picture of `Faced`. Nothing is fetched and nothing is built.
+``data-walk`` group are walked with the arrow keys, but for those with ``data-aside``. ``data-copy`` puts its text on
+the clipboard, or the page's address when it is empty. ``data-face`` is a place for a picture of `Faced`. Nothing is
+fetched and nothing is built.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ export function render({model, el}) {
     for (const node of root.querySelectorAll('[data-face]')) {
       const [url, kind] = model.faces?.[node.dataset.face] ?? []
       node.style.setProperty('--face', url ? `url("${url}")` : 'none')
-      node.className = url ? `face ${kind}` : 'face'
+      node.className = `face ${kind ?? ''}`
     }
   }
   const paint = () => {
@@ -80,7 +80,7 @@ export function render({model, el}) {
     const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[e.key], group = hit.closest('[data-walk]')
     if (!step || !group) return
     e.preventDefault()
-    const all = [...group.querySelectorAll('[data-act]')]
+    const all = [...group.querySelectorAll('[data-act]')].filter(node => node === hit || !node.hasAttribute('data-aside'))
     all[(all.indexOf(hit) + step + all.length) % all.length].focus()
   })
   root.addEventListener('error', e => { if (e.target.tagName === 'IMG') e.target.classList.add('lost') }, true)
