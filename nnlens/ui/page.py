@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 import panel_material_ui as pmui
 
+from nnlens.ui.architecture.room import Architecture
 from nnlens.ui.channels.room import Channels
 from nnlens.ui.core import images
 from nnlens.ui.core.catalog import Catalog
@@ -24,7 +25,6 @@ from nnlens.ui.core.work import Work
 from nnlens.ui.inspector.attributions import Attributions
 from nnlens.ui.inspector.neighborhood import Neighborhood
 from nnlens.ui.inspector.sample import Inspector
-from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL, pane
 from nnlens.ui.look.shell import adopt, asked_theme, put, shell
 from nnlens.ui.look.text import percent
@@ -33,7 +33,7 @@ from nnlens.ui.maps.first_maps import FirstMaps
 from nnlens.ui.maps.map_jobs import MapJob
 from nnlens.ui.maps.projecting import MAPS, Projecting
 from nnlens.ui.maps.projection_map import ProjectionMap
-from nnlens.ui.panels import controls, layers
+from nnlens.ui.panels import controls
 from nnlens.ui.panels.analyses import Analyses
 from nnlens.ui.panels.banner import Banners
 from nnlens.ui.panels.bottom import Bottom, Tab
@@ -233,17 +233,14 @@ class Explorer:
 
     def _body(self) -> pn.Column:
         session = self.session
-        strip = layers.LayerStrip(session, self.stops)
-        about = Live(
-            layers.summary(self.lens.store), css="layers.css", sizing_mode="stretch_height", width=231
-        )
+        strip = Architecture(session, self.stops, self.work, self.catalog)
         column, _ = controls.build(session, self.projecting, self.stops)
         self._controls = pane(
             "c", column, scroll=True, css_classes=["drawer"], stylesheets=[static("drawer.css")]
         )
         inspector = self._inspector()
         return pn.Column(
-            pane("x", pn.Row(about, strip.view, **FILL)),
+            pane("x", strip.view),
             self._controls,
             *(pane(which, self.maps[which].panel()) for which in MAPS),
             pane("i", *inspector, scroll=True),
@@ -252,6 +249,7 @@ class Explorer:
             Banners(session).view,
             self.help.view,
             *([ImageDrop(self._dropped, session.guard)] if self._can_query else []),
+            *strip.dialogs,
             self._keys(),  # the last: where it stands, all stands
             **FILL,
             stylesheets=[static("grid.css")],

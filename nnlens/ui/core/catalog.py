@@ -27,6 +27,8 @@ CHANNEL_VALUES: Mapping[str, Dims] = {"channel_value": ("sample", "channel", "y"
 TOP_SAMPLES: Mapping[str, Dims] = {"rank_sample": ("channel", "rank")}
 OF_CHANNELS: tuple[Dims, ...] = (("channel",), ("sample", "channel"))
 """Dims of what says one number of each channel."""
+LAYER_MEANS: Mapping[str, Dims] = {"layer_mean": ("sample", "layer", "y", "x")}
+DEAD: Mapping[str, Dims] = {"dead": ("channel",)}
 NEIGHBORS: Mapping[str, Dims] = {"neighbor": ("sample", "rank")}
 SHARED: Mapping[str, Dims] = {
     "name": ("effect",),
@@ -158,6 +160,22 @@ class Catalog:
             if tool.cls.scope == "dataset"
             and tool.on_layer
             and any(tuple(dims) in OF_CHANNELS for dims in tool.cls.provides.values())
+        ]
+
+    @cached_property
+    def layer_means(self) -> list[Tool]:
+        """What gives the mean over channels of every layer of one sample."""
+        return [tool for tool in self.tools if tool.cls.scope == "sample" and tool.provides(LAYER_MEANS)]
+
+    @cached_property
+    def measures(self) -> list[Tool]:
+        """What gives a number on a layer: a single one, or the share of channels that are dead."""
+        return [
+            tool
+            for tool in self.tools
+            if tool.cls.scope == "dataset"
+            and "projection" not in tool.cls.requires
+            and (tool.provides(DEAD) or (tool.cls.provides and not any(tool.cls.provides.values())))
         ]
 
     @cached_property

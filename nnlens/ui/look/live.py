@@ -1,8 +1,9 @@
 """A piece of the page: markup made on the server, whose marked elements send clicks and keys back.
 
 An element with ``data-act`` is clickable; ``data-value`` goes along (a select's own value). Those inside one
-``data-walk`` group are walked with the arrow keys. ``data-copy`` puts its text on the clipboard, or the page's address
-when it is empty. Nothing is fetched and nothing is built.
+``data-walk`` group are walked with the arrow keys, but for those with ``data-aside``. ``data-copy`` puts its text on
+the clipboard, or the page's address when it is empty. ``data-face`` is a place for a picture of `Faced`. Nothing is
+fetched and nothing is built.
 """
 
 from __future__ import annotations
@@ -79,3 +80,11 @@ class Live(JSComponent):
         action = self._actions.get(str(data.get("act"))) if isinstance(data, dict) else None
         if action is not None:
             action(str(data.get("value", "")), data)
+
+
+class Faced(Live):
+    """Markup whose elements with ``data-face`` carry pictures that come and go without the rest."""
+
+    faces = param.Dict(
+        default={}, doc="By ``data-face`` the address of a picture and the classes that draw it."
+    )

@@ -1,1 +1,1 @@
-"""What stands around the maps: header, layers, controls, histogram, matrix, table, pool, jobs, plugins."""
+"""What stands around the maps: header, controls, histogram, matrix, table, pool, jobs, plugins."""

@@ -49,12 +49,20 @@ export function render({model, el}) {
                     shift: !!e.shiftKey, ctrl: !!(e.ctrlKey || e.metaKey), double})  // a change has no keys at all
   }
   const focused = () => root.getRootNode().activeElement?.dataset?.key
+  const dress = () => {
+    for (const node of root.querySelectorAll('[data-face]')) {
+      const [url, kind] = model.faces?.[node.dataset.face] ?? []
+      node.style.setProperty('--face', url ? `url("${url}")` : 'none')
+      node.className = `face ${kind ?? ''}`
+    }
+  }
   const paint = () => {
     const key = focused(), inner = root.querySelector('[data-scroll]')?.scrollTop
     root.innerHTML = model.html
     if (inner) { const box = root.querySelector('[data-scroll]'); if (box) box.scrollTop = inner }
     if (key) for (const node of root.querySelectorAll('[data-key]'))
       if (node.dataset.key === key) node.focus({preventScroll: true})
+    dress()
   }
   root.addEventListener('click', e => {
     const hit = marked(e), copy = e.target.closest?.('[data-copy]')
@@ -72,11 +80,12 @@ export function render({model, el}) {
     const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[e.key], group = hit.closest('[data-walk]')
     if (!step || !group) return
     e.preventDefault()
-    const all = [...group.querySelectorAll('[data-act]')]
+    const all = [...group.querySelectorAll('[data-act]')].filter(node => node === hit || !node.hasAttribute('data-aside'))
     all[(all.indexOf(hit) + step + all.length) % all.length].focus()
   })
   root.addEventListener('error', e => { if (e.target.tagName === 'IMG') e.target.classList.add('lost') }, true)
   model.on('html', paint)
+  if (model.faces !== undefined) model.on('faces', dress)
   paint()
   el.append(root)
 }
