@@ -225,6 +225,8 @@ class Analysis(param.Parameterized):
         Whether `compute` calls ``context.model``.
     needs_layer : bool
         Whether a request must name a layer (where it is not told by `requires`).
+    takes_channel : bool
+        Whether a request may name the channel of that layer to look at.
     priority : int
         Among analyses that provide the same variable the highest is the default.
     """
@@ -236,6 +238,7 @@ class Analysis(param.Parameterized):
     provides: ClassVar[Mapping[str, Dims]] = {}
     needs_model: ClassVar[bool] = False
     needs_layer: ClassVar[bool] = False
+    takes_channel: ClassVar[bool] = False
     priority: ClassVar[int] = 0
 
     def needs(self) -> Mapping[str, Need]:

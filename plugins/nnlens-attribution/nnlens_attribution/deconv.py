@@ -39,6 +39,7 @@ class Deconv(Attribution):
     title = "Deconvnet"
     provides = COLORED
     needs_layer = True
+    takes_channel = True
 
     signal = param.Selector(
         default="maximum",
