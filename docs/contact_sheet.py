@@ -23,7 +23,7 @@ import nnlens
 from nnlens.errors import NNLensError
 from nnlens.registry import Registry
 from nnlens.ui.core.catalog import Catalog, Tool
-from nnlens.ui.inspector.attributions import colored, flat
+from nnlens.ui.inspector.heat import Heat
 
 CELL, GAP, HEAD, SIDE = 168, 6, 30, 150
 MASKS = 400
@@ -120,8 +120,8 @@ def draw(lens: nnlens.Lens, ids: list[int], rows: list[tuple[str, xr.Dataset]]) 
 
 def over(photo: Image.Image, values: np.ndarray) -> Image.Image:
     """Color a map as the explorer does: signed ones alone, others over the faint photo."""
-    map_ = flat(values)
-    painted = Image.fromarray(colored(map_, bool((map_ < 0).any()), "light"), "RGBA")
+    heat = Heat.of(values)
+    painted = Image.fromarray(heat.pixels("light"), "RGBA")
     under = Image.blend(photo.convert("L").convert("RGB"), Image.new("RGB", photo.size, PAPER), 0.55)
     under = under.convert("RGBA")
     under.alpha_composite(painted.resize(photo.size, Image.Resampling.BILINEAR))

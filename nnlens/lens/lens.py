@@ -12,6 +12,7 @@ from nnlens.analysis import Request
 from nnlens.errors import ModelError, StoreError
 from nnlens.jobs import Job, JobManager, shared_manager
 from nnlens.jobs.reporting import CallReport, ProgressCall, Report
+from nnlens.lens.pictures import Pictures
 from nnlens.lens.plan import Plan, model_facts, model_words
 from nnlens.lens.planning import Planner
 from nnlens.lens.requesting import Choices, Ids, find_analysis, make_request
@@ -82,6 +83,7 @@ class Lens:
         self._jobs = jobs
         self._samples = samples
         self.runner = Runner(self.store, self.model, samples)
+        self.pictures = Pictures(self.runner.inputs)
         self._planner = Planner(self.store, self.registry, self.model is not None, self.runner.find)
 
     def __repr__(self) -> str:

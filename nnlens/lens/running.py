@@ -11,6 +11,7 @@ from nnlens.errors import AnalysisError
 from nnlens.jobs.reporting import Report
 from nnlens.lens.assembling import Assembler
 from nnlens.lens.computing import StepContext, compute
+from nnlens.lens.inputs import Inputs
 from nnlens.lens.plan import Plan, Source, model_words
 from nnlens.lens.recent import Recent
 from nnlens.models.base import Model
@@ -40,6 +41,11 @@ class Runner:
         self._assembler = Assembler(store, model, samples)
         self._model_lock = threading.RLock()
         self._owners: dict[str, str] = {}
+
+    @property
+    def inputs(self) -> Inputs:
+        """The images as they went into the network."""
+        return self._assembler.inputs
 
     def exists(self, plan: Plan) -> bool:
         """Whether the result of a plan is there, without reading it."""

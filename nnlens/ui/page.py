@@ -23,6 +23,7 @@ from nnlens.ui.core.url import Address
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.core.work import Work
 from nnlens.ui.inspector.attributions import Attributions
+from nnlens.ui.inspector.looking import Looking
 from nnlens.ui.inspector.neighborhood import Neighborhood
 from nnlens.ui.inspector.sample import Inspector
 from nnlens.ui.look.parts import FILL, pane
@@ -82,7 +83,9 @@ class Explorer:
         self._furnished = self._started = self._prefer_dark = False
         data = self.session.data
         if data.pictured:
-            self.session.image_route = images.SOURCES.offer(data.name, data.key, data.images)
+            self.session.image_route = images.SOURCES.offer(
+                data.name, data.key, data.images, {"full": lens.pictures.full, "seen": lens.pictures.seen}
+            )
         self.catalog = Catalog(lens.registry)
         self.work = Work(self.session)
         self.walk = Walk(self.session)
@@ -224,11 +227,12 @@ class Explorer:
 
     def _inspector(self) -> list[Any]:
         session, work, projecting = self.session, self.work, self.projecting
-        parts: list[Any] = [Inspector(session, self.walk, self.places)]
+        looking = Looking(session, projecting, self.catalog.attributions, self.stops)
+        parts: list[Any] = [Inspector(session, self.walk, self.places, looking)]
         if self.catalog.attributions:
-            parts.append(Attributions(session, work, projecting, self.catalog.attributions, self.stops))
+            parts.append(Attributions(session, work, looking, self.catalog.checks))
         if self.catalog.neighbors:
-            parts.append(Neighborhood(session, work, projecting, self.catalog))
+            parts.append(Neighborhood(session, work, projecting, self.catalog, looking))
         return [part.view for part in parts]
 
     def _body(self) -> pn.Column:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
+import param
 import pytest
 import xarray as xr
 
@@ -18,6 +20,7 @@ from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
 from nnlens.ui.core.work import Work
 from nnlens.ui.inspector.attributions import Attributions
+from nnlens.ui.inspector.looking import PICTURE, Looking
 
 FLAT, DEEP = ("sample", "y", "x"), ("sample", "channel", "y", "x")
 ASKED = []
@@ -55,7 +58,14 @@ class Failing(method("Failing")):
 class Check(Method):
     """Judge an explanation, without being one."""
 
-    provides = {"score": ("sample",)}
+    requires = {"attribution": FLAT}
+    provides = {"score": ("sample",), "curve": ("sample", "step")}
+
+    def compute(self, data, context):
+        ASKED.append((type(self).__name__, context.request))
+        own = float(data["attribution"].values.sum())
+        values = {"score": ("sample", [own]), "curve": (("sample", "step"), [[3.0, 1.0, 2.0]])}
+        return xr.Dataset(values, {"sample": data["sample"].values}, {"caption": "as far as it goes"})
 
 
 class Everywhere(Method):
@@ -64,13 +74,29 @@ class Everywhere(Method):
     provides = {"attribution": ("sample", "class_", "y", "x")}
 
 
+class Slow(method("Slow")):
+    """Say that it takes a minute."""
+
+    def estimate(self, sizes):
+        return 60.0
+
+
+class Channels(method("Channels", DEEP, needs_layer=True, takes_channel=True)):
+    """Explain a channel."""
+
+    signal = param.Selector(default="maximum", objects=["maximum", "map"], doc="Where it starts.")
+    often = param.Integer(3, bounds=(1, 9), doc="How often.")
+
+
 METHODS = [
     *(method(f"Method{letter}") for letter in "abcdefgh"),
     method("Second", priority=5),
     method("First", priority=9),
     method("Signed", DEEP, sign=-1.0),
     method("Inner", needs_layer=True),
+    Channels,
     Failing,
+    Slow,
 ]
 
 
@@ -85,7 +111,9 @@ def shown(tiny_lens):
     session = Session(lens)
     session.state.focus = int(lens.store.ids[3])
     projecting = SimpleNamespace(state=lambda which: SimpleNamespace(layer=None))
-    return Attributions(session, Work(session), projecting, Catalog(registry).attributions, stops(lens.store))
+    catalog = Catalog(registry)
+    looking = Looking(session, projecting, catalog.attributions, stops(lens.store))
+    return Attributions(session, Work(session), looking, catalog.checks)
 
 
 def settled(attributions):
@@ -93,42 +121,156 @@ def settled(attributions):
     return attributions.view.html
 
 
-def pick(attributions, slot, name):
-    attributions.view._handle_msg({"act": "tool", "value": f"{slot} local:{name.lower()}"})
+def do(attributions, act, value=""):
+    attributions.view._handle_msg({"act": act, "value": value})
     return settled(attributions)
 
 
-def test_all_methods_and_nothing_else_can_be_chosen_the_best_two_first(shown):
+def pick(attributions, slot, name):
+    return do(attributions, slot, f"local:{name.lower()}")
+
+
+def asked():
+    return [name for name, _ in ASKED]
+
+
+def last(name):
+    return next(request for asked, request in reversed(ASKED) if asked == name)
+
+
+def test_all_methods_and_nothing_else_can_be_chosen(shown):
     html = settled(shown)
-    assert shown.chosen == ["local:first", "local:second"]
-    assert {tool.title for tool in shown.tools} == {cls.title for cls in METHODS}
-    assert html.count("<option") == 2 * len(METHODS) + 1 + len(shown.session.data.class_names)
-    assert {name for name, _ in ASKED} == {"First", "Second"}
+    assert {tool.title for tool in shown.looking.tools} == {cls.title for cls in METHODS}
+    assert [tool.title for tool in shown.checks.tools] == ["Check"]
+    menu = html.partition('data-act="first"')[2].partition("</select>")[0]
+    assert menu.count("<option") == len(METHODS)
+
+
+def test_it_begins_with_places_of_a_layer_and_details_of_the_picture(shown):
+    html = settled(shown)
+    assert (shown.looking.first, shown.looking.second) == ("local:inner", "local:signed")
+    assert set(asked()) == {"Inner", "Signed"}
     assert {request.sample for _, request in ASKED} == {(int(shown.session.state.focus),)}
+    assert re.findall(r"<figcaption[^>]*>([^<]*)", html) == ["input", "Inner", "Signed", "product"]
+
+
+def test_the_pictures_are_those_that_the_results_give(shown):
+    settled(shown)
+    captions = lambda html: re.findall(r"<figcaption[^>]*>([^<]*)", html)  # noqa: E731
+    assert captions(do(shown, "second", PICTURE)) == ["input", "Inner", "picture × map"]
+    html = pick(shown, "first", "Signed")
+    assert captions(html) == ["input", "Signed"], "a map for and against has no product"
+    assert captions(pick(shown, "second", "First")) == ["input", "Signed", "First"]
+
+
+def test_the_product_is_that_of_both_maps(shown):
+    settled(shown)
+    found = shown.explanations.found
+    places, details = (found[f"local:{name}"]["attribution"].values[0] for name in ("inner", "signed"))
+    slow = np.zeros(places.shape)
+    for y in range(places.shape[0]):
+        for x in range(places.shape[1]):
+            values = [places[y, x] * details[c, y, x] for c in range(details.shape[0])]
+            slow[y, x] = max(values, key=abs)
+    drawn = next(figure for figure in shown._figures() if figure.name == "product")
+    np.testing.assert_allclose(drawn.heat.values, slow, rtol=1e-6)
 
 
 def test_a_layer_can_be_chosen_where_a_method_works_on_one(shown):
-    assert "layer that is looked at" not in settled(shown)
-    assert "layer that is looked at" in pick(shown, 1, "Inner")
-    asked = {name: request.layer for name, request in ASKED}
-    assert (asked["Inner"], asked["First"]) == ("relu1", None)
-    assert "layer that is looked at" not in pick(shown, 1, "Signed")
+    assert "layer that is looked at" in settled(shown)
+    assert last("Inner").layer == "relu1"
+    do(shown, "at", "conv")
+    assert last("Inner").layer == "conv"
+    assert last("Signed").layer is None
+    assert "layer that is looked at" not in pick(shown, "first", "First")
 
 
-def test_signed_channels_are_drawn_without_the_picture_below(shown):
-    before = settled(shown).count("<img")
-    assert pick(shown, 0, "Signed").count("<img") == before - 1
+def test_what_only_one_method_takes_is_offered_for_it_alone(shown):
+    assert "set signal" not in settled(shown) and 'data-act="channel"' not in shown.view.html
+    html = pick(shown, "first", "Channels")
+    assert "set signal" in html and "set often" in html and 'data-act="channel"' in html
+    do(shown, "set signal", "map")
+    do(shown, "channel", "2")
+    asked = last("Channels")
+    assert (asked.parameters["signal"], asked.parameters["often"], asked.channel) == ("map", 3, 2)
+    html = do(shown, "set often", "77")
+    assert "is no often of channels" in html, "a wrong value is told in place of the map"
+    do(shown, "set often", "4")
+    assert last("Channels").parameters == {"signal": "map", "often": 4}
+    assert "set signal" not in pick(shown, "first", "First")
+
+
+def test_signed_values_cover_the_picture_and_others_do_not(shown):
+    html = settled(shown)
+    kinds = re.findall(r'<div class="heat ?([a-z]*)">', html)
+    assert kinds == ["", "", "signed", "signed"]
 
 
 def test_an_error_stands_in_its_place_and_the_other_is_drawn(shown):
-    html = pick(shown, 0, "Failing")
-    assert "It has no gradient." in html
-    assert "Take occlusion." in html
-    assert html.count('class="heat"') == 1
+    settled(shown)
+    html = pick(shown, "second", "Failing")
+    assert "It has no gradient." in html and "Take occlusion." in html
+    assert html.count('class="over"') == 1
 
 
-def test_the_chosen_class_is_asked_for(shown):
+@pytest.mark.parametrize(
+    ("value", "asked"), [("2", 2), ("label", "label"), ("", None), ("99", None), ("x", None)]
+)
+def test_the_chosen_output_is_asked_for(shown, value, asked):
     settled(shown)
-    shown.view._handle_msg({"act": "target", "value": "2"})
+    do(shown, "target", "1")
+    do(shown, "target", value)
+    wait_until(
+        lambda: {shown.explanations._asked[each]["target"] for each in shown.looking.methods} == {asked}
+    )
+    assert last("Inner").target in (asked, 1)
+
+
+def test_what_takes_long_waits_for_compute(shown):
     settled(shown)
-    assert [request.target for _, request in ASKED] == [None, None, 2, 2]
+    pick(shown, "second", "Second")
+    shown.view._handle_msg({"act": "first", "value": "local:slow"})
+    assert "Slow takes about 60 s." in shown.view.html and "Slow" not in asked()
+    html = do(shown, "compute", "local:slow")
+    assert "Slow" in asked() and "takes about" not in html
+
+
+def test_of_two_that_follow_fast_the_last_one_wins(shown):
+    settled(shown)
+    ids = shown.session.data.ids.tolist()
+    for sample in ids[4:12]:
+        shown.session.state.focus = sample
+    settled(shown)
+    found = {int(result["sample"].values[0]) for result in shown.explanations.found.values()}
+    assert found == {ids[11]}
+
+
+def test_a_sample_in_passing_is_explained_and_the_focus_comes_back(shown):
+    settled(shown)
+    ids, state = shown.session.data.ids.tolist(), shown.session.state
+    before = shown.view.html
+    state.hover = ids[7]
+    settled(shown)
+    assert shown.looking.passing and last("Inner").sample == (ids[7],)
+    count = len(ASKED)
+    state.hover = None
+    assert shown.view.html == before and shown.looking.sample == state.focus, "what is known is there at once"
+    assert len(ASKED) == count
+
+
+def test_a_check_is_made_of_the_method_that_is_shown(shown):
+    settled(shown)
+    assert "Check" not in asked()
+    html = do(shown, "check", "local:check")
+    request = last("Check")
+    assert request.using == ("local:inner",) and request.layer == "relu1"
+    total = float(shown.explanations.found["local:inner"]["attribution"].values.sum())
+    assert f"<b>{total:.3f}</b> score" in html and "as far as it goes" in html
+    assert "M0.0 1.0" in html and "L100.0 39.0" in html, "the curve from 3 down to 1"
+    assert "as far as it goes" not in do(shown, "check", "local:check")
+
+
+def test_the_strength_of_the_map_can_be_set(shown):
+    settled(shown)
+    assert "--strength:40%" in do(shown, "strength", "40")
+    assert "--strength:100%" in do(shown, "strength", "1e9")

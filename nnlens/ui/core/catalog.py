@@ -132,6 +132,13 @@ class Catalog:
         ]
 
     @cached_property
+    def checks(self) -> list[Tool]:
+        """What judges an explanation of one sample, whichever method made it."""
+        return [
+            tool for tool in self.tools if tool.cls.scope == "sample" and "attribution" in tool.cls.requires
+        ]
+
+    @cached_property
     def neighbors(self) -> list[Tool]:
         """What finds the samples that are closest to each."""
         return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(NEIGHBORS)]

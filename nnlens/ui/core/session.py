@@ -184,6 +184,26 @@ class Session(param.Parameterized):
             return f"{self.image_route}/{int(sample)}"
         return data_url(self.data.images([int(sample)])[0])
 
+    @property
+    def thumbnails(self) -> bool:
+        """Whether the run holds smaller pictures than its data set."""
+        return self.lens is not None and bool(self.lens.store.metadata.get("thumbnails"))
+
+    def form_url(self, sample: int, form: Literal["full", "seen"]) -> str:
+        """Tell where a sample's picture is at its true pixels, or as it went into the network.
+
+        Without an address for pictures it is the run's own, placed as the network saw it where that costs nothing.
+        """
+        lens, route = self.lens, self.image_route
+        if not self.data.pictured or lens is None:
+            return ""
+        if route and self.thumbnails:
+            return f"{route}/{int(sample)}/{form}"
+        if self.thumbnails or form == "full":
+            return self.image_url(sample)
+        image = lens.pictures.seen(int(sample))
+        return f"{route}/{int(sample)}/{form}" if route and image.nbytes > INLINE else data_url(image)
+
     def image_urls(self, samples: Sequence[int]) -> list[str]:
         """Tell where the pictures of several samples are, reading them at once where they must be."""
         if not self.data.pictured:

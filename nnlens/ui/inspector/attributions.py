@@ -1,292 +1,266 @@
-"""What in a picture counts: two attributions of the sample in focus, side by side."""
+"""What in a picture counts: a map of the sample that is looked at, details, and their product, side by side."""
 
 from __future__ import annotations
 
-import math
-from functools import partial
+import threading
 from typing import Any
 
-import numpy as np
-import xarray as xr
-from bokeh.palettes import Inferno256
 from markupsafe import Markup
-from numpy.typing import NDArray
 
-from nnlens.errors import NNLensError
-from nnlens.schema import INPUT
 from nnlens.ui.core.catalog import Tool
+from nnlens.ui.core.record import read
 from nnlens.ui.core.session import Session
-from nnlens.ui.core.stops import Stop
-from nnlens.ui.core.work import Task, Work
+from nnlens.ui.core.work import Work
+from nnlens.ui.inspector.checks import Checks
+from nnlens.ui.inspector.explanations import Explanations
+from nnlens.ui.inspector.figures import Drawer, Figure, trouble
+from nnlens.ui.inspector.looking import LABEL, PICTURE, PREDICTED, Looking
+from nnlens.ui.inspector.menus import control, line, menu, slider
 from nnlens.ui.look.absent import WHY_SHORT
+from nnlens.ui.look.fields import parameters_of
 from nnlens.ui.look.live import Live
-from nnlens.ui.look.palette import diverging, rgb
-from nnlens.ui.look.parts import picture
-from nnlens.ui.look.pictures import data_url
-from nnlens.ui.look.text import error_words, fill, joined, plain
-from nnlens.ui.maps.projecting import Projecting
+from nnlens.ui.look.text import fill, joined, plain
 
-SLOTS = 2
-PREDICTED = ""
-"""The target that stands for the predicted class."""
 LISTED = 200
-"""Classes that the menu of targets lists."""
-
-Shown = xr.Dataset | NNLensError | BaseException | None
-"""What a slot holds: a result, an error, or nothing yet."""
+"""Classes that the menu of targets lists; the table of all classes has the others."""
+FEW = 3
+"""Parameters that are shown before the others are asked for."""
 
 
 class Attributions:
-    """Two methods on the sample in focus; which, for which target and on which layer can be chosen.
+    """A map of the sample that is looked at, by any method, for any output, with what belongs to it.
 
     Parameters
     ----------
     session : Session
     work : Work
-    projecting : Projecting
-        Whose map A tells the layer that is looked at.
-    tools : list of Tool
-        What explains one sample.
-    layers : list of Stop
+    looking : Looking
+        What is looked at, and how.
+    checks : list of Tool
+        What judges a map.
     """
 
-    def __init__(
-        self, session: Session, work: Work, projecting: Projecting, tools: list[Tool], layers: list[Stop]
-    ) -> None:
-        self.session, self.work, self.projecting, self.tools = session, work, projecting, tools
-        # of a map of one place nothing can be said about places
-        self.spatial = [
-            stop for stop in layers if stop.spatial and math.prod(stop.shape[1:]) > 1 and stop.name != INPUT
-        ]
+    def __init__(self, session: Session, work: Work, looking: Looking, checks: list[Tool]) -> None:
+        self.session, self.looking = session, looking
+        self.explanations = Explanations(session, work, self.paint)
+        self.checks = Checks(session, work, looking, checks, self.paint)
+        self._drawer = Drawer(session)
+        self._all = False
         self._asked_at: str | None = None
-        self.chosen = [tool.id for tool in tools[:SLOTS]]
-        self.target = PREDICTED
-        self.layer = ""
-        self._shown: list[Shown] = [None] * len(self.chosen)
-        self._tasks: list[Task] = []
-        self.view = Live(
-            actions={"tool": self._pick_tool, "target": self._pick_target, "at": self._pick_layer},
-            guard=session.guard,
-            css=["inspector.css", "explain.css"],
-        )
-        if tools:
-            session.hub.register("attributions", lambda _: self.ask(), "focus")
+        self._due = False
+        self._lock = threading.RLock()  # without a server results come by threads of their own
+        self.view = Live(actions=self._actions(), guard=session.guard, css=["inspector.css", "explain.css"])
+        if looking.tools:
+            asked = ["sample", "passing", "target", "first", "second", "layer", "channel", "values", "check"]
+            looking.param.watch(session.guard(lambda *_: self._soon()), asked)
+            looking.param.watch(session.guard(lambda *_: self.paint()), ["view", "large", "strength"])
             session.param.watch(session.guard(lambda _: self.paint()), "theme")
             session.state.param.watch(session.guard(lambda _: self._follow()), "map_a")
             self.ask()
 
+    def _actions(self) -> dict[str, Any]:
+        looking = self.looking
+        own = {
+            f"set {parameter.name}": lambda value, _, name=parameter.name: looking.set_value(
+                looking.first, name, value
+            )
+            for tool in looking.tools
+            for parameter in parameters_of(tool.cls)
+        }
+        return own | {
+            "first": lambda value, _: self._pick("first", value),
+            "second": lambda value, _: self._pick("second", value),
+            "target": lambda value, _: looking.choose_target(value),
+            "at": lambda value, _: looking.choose_layer(value),
+            "channel": lambda value, _: looking.choose_channel(value),
+            "strength": lambda value, _: looking.param.update(strength=min(max(int(float(value)), 0), 100)),
+            "view": lambda value, _: self._view(value),
+            "settings": lambda *_: self._toggle(),
+            "compute": lambda value, _: self.explanations.compute(value),
+            "cancel": lambda value, _: self.explanations.cancel(value),
+            **self.checks.actions,
+        }
+
     # ---------------------------------------------------------------------------------------------------- asking
+    def _soon(self) -> None:
+        """Ask once what has changed is drawn: the sample's record does not wait for its maps."""
+        if not self._due:
+            self._due = True
+            self.session.later(self.ask)
+
     def ask(self) -> None:
-        """Have both methods explain the sample in focus; what was asked for the one before is left."""
-        self._asked_at = self.at
-        for task in self._tasks:
-            self.work.drop(task)
-        self._tasks, self._shown = [], [None] * len(self.chosen)
-        focus = self.session.state.focus
-        if self.session.data.scored and self.session.data.position(focus) is not None:
-            for slot, analysis in enumerate(self.chosen):
-                self._ask(slot, analysis, int(focus or 0))
+        """Have the methods explain the sample; what was asked for the one before is left."""
+        self._due = False
+        looking = self.looking
+        self._asked_at = looking.at
+        wanted = {}
+        if self.session.data.scored and looking.sample is not None:
+            for analysis in looking.methods:
+                wanted[analysis] = (self._title(analysis), looking.request(analysis))
+        self.explanations.ask(wanted, looking.passing)
+        self.checks.ask()
         self.paint()
 
-    def _ask(self, slot: int, analysis: str, sample: int) -> None:
-        tool = self._tool(analysis)
-        request: dict[str, Any] = {
-            "sample": [sample],
-            "target": None if self.target == PREDICTED else int(self.target),
-        }
-        if self._on_layer(analysis):
-            request["layer"] = self.at
-        settle = partial(self._settle, slot, sample)
-        try:
-            task = self.work.submit(analysis, tool.title, settle, request, failed=settle, listed=False)
-        except NNLensError as error:
-            self._shown[slot] = error
-        else:
-            self._tasks.append(task)
-
-    @property
-    def at(self) -> str | None:
-        """The layer that methods on a layer look at: the chosen one, else that of map A, else the last with space."""
-        names = [stop.name for stop in self.spatial]
-        wanted = self.layer or self.projecting.state("a").layer
-        return wanted if wanted in names else (names[-1] if names else None)
+    def _title(self, analysis: str) -> str:
+        return f"{self.looking.tool(analysis).title} of sample {self.looking.sample}"
 
     def _follow(self) -> None:
         """Look at the layer of map A where no other was chosen."""
-        if self.at != self._asked_at and any(map(self._on_layer, self.chosen)):
+        if self.looking.at != self._asked_at and any(map(self.looking.on_layer, self.looking.methods)):
             self.ask()
 
-    def _settle(self, slot: int, sample: int, outcome: Shown) -> None:
-        if sample == self.session.state.focus and slot < len(self._shown):
-            self._shown[slot] = outcome
-            self.paint()
+    def _pick(self, slot: str, value: str) -> None:
+        known = {tool.id for tool in self.looking.tools} | ({PICTURE} if slot == "second" else set())
+        if value in known:
+            self.looking.param.update(**{slot: value, "view": slot if value != PICTURE else "product"})
 
-    def _pick_tool(self, value: str, _: Any) -> None:
-        slot, _, analysis = value.partition(" ")
-        self.chosen[int(slot)] = self._tool(analysis).id
-        self.ask()
+    def _view(self, name: str) -> None:
+        """Choose a picture; the chosen one is shown large, and small again."""
+        looking = self.looking
+        looking.param.update(view=name, large=not looking.large if name == looking.view else looking.large)
 
-    def _pick_target(self, value: str, _: Any) -> None:
-        self.target = (
-            value if value == PREDICTED or 0 <= int(value) < len(self.session.data.class_names) else PREDICTED
-        )
-        self.ask()
-
-    def _pick_layer(self, value: str, _: Any) -> None:
-        self.layer = value
-        self.ask()
-
-    def _tool(self, analysis: str) -> Tool:
-        return next(tool for tool in self.tools if tool.id == analysis)
-
-    def _on_layer(self, analysis: str) -> bool:
-        """Whether a method works on a layer, by itself or by what it runs first."""
-        lens = self.session.lens
-        return self._tool(analysis).on_layer or (lens is not None and lens.wants_layer(analysis))
+    def _toggle(self) -> None:
+        self._all = not self._all
+        self.paint()
 
     # ---------------------------------------------------------------------------------------------------- drawing
     def paint(self) -> None:
-        """Draw the picture and both attributions, or what keeps them from being there."""
-        focus = self.session.state.focus
-        if self.session.data.position(focus) is None:
-            self.view.show(fill(""))
-            return
+        """Draw the pictures, or what keeps them from being there."""
+        with self._lock:
+            self.view.show(self._drawn())
+
+    def _drawn(self) -> Markup:
+        if self.looking.sample is None:
+            return fill("")
         if not self.session.data.scored:
-            self.view.show(
-                fill(
-                    '<div class="part"><div class="h3">Attribution</div><div class="cap">{why}</div></div>',
-                    why=WHY_SHORT,
-                )
+            return fill(
+                '<div class="part"><div class="h3">Attribution</div><div class="cap">{why}</div></div>',
+                why=WHY_SHORT,
             )
-            return
-        self.view.show(
-            fill(
-                '<div class="part"><div class="h3"><span>Attribution</span><span '
-                'class="picks">{at}{target}</span></div>'
-                '<div class="explain">{first}{slots}</div></div>',
-                at=self._layer_menu(),
-                target=self._target_menu(),
-                first=fill(
-                    '<figure>{image}<figcaption class="cap">input</figcaption></figure>',
-                    image=self._picture(int(focus or 0)),
-                ),
-                slots=joined(self._slot(slot, focus or 0) for slot in range(len(self.chosen))),
-            )
-        )
+        return self._part(self._figures(), self.looking.sample)
 
-    def _slot(self, slot: int, sample: int) -> Markup:
-        shown = self._shown[slot]
-        caption = self._tool_menu(slot)
-        if shown is None:
-            body = fill('<div class="bone square" role="status" aria-label="computing"></div>')
-        elif isinstance(shown, BaseException):
-            text, hint = error_words(shown)
-            body = fill(
-                '<div class="why cap"><span class="bad">{text}</span> {hint}</div>', text=text, hint=hint
-            )
-        else:
-            body = self._heat(shown, sample)
+    def _figures(self) -> list[Figure]:
+        looking, found = self.looking, self.explanations.found
+        made = {
+            slot: self._drawer.mapped(slot, looking.tool(analysis).title, found.get(analysis), analysis)
+            for slot, analysis in (("first", looking.first), ("second", looking.second))
+            if analysis not in ("", PICTURE)
+        }
+        second = made.get("second")
+        last = (
+            self._drawer.multiplied(made["first"], second)
+            if made["first"].analysis != looking.second
+            else None
+        )
+        if last is None and isinstance(found.get(looking.first), BaseException):
+            made = {"first": made["first"]}
+        whole = [Figure("input", "input", "what the network saw"), *made.values()]
+        return [*whole, last] if last else whole
+
+    def _part(self, figures: list[Figure], sample: int) -> Markup:
+        shown = [figure for figure in figures if not isinstance(figure.outcome, BaseException)]
+        chosen = next((figure for figure in shown if figure.name == self.looking.view), None)
+        large = self.looking.large and chosen is not None
         return fill(
-            '<figure>{body}<figcaption class="cap">{caption}</figcaption></figure>',
-            body=body,
-            caption=caption,
+            '<div class="part" style="--strength:{strength}"><div class="h3"><span>Attribution</span>'
+            '<span class="picks">{method}{target}</span></div>{settings}'
+            "{row}{troubles}{large}{scale}{slider}{checks}</div>",
+            strength=f"{self.looking.strength}%",
+            method=menu("first", "method", [(t.id, t.title) for t in self.looking.tools], self.looking.first),
+            target=self._target_menu(),
+            settings=self._settings(),
+            row=self._drawer.row(shown, sample, chosen.name if chosen else ""),
+            troubles=joined(trouble(figure) for figure in figures if figure.analysis),
+            large=fill('<div class="large">{body}</div>', body=self._drawer.body(chosen, sample))
+            if large and chosen
+            else "",
+            scale=self._drawer.scale(chosen, self._note(chosen)),
+            slider=self._slider() if any(figure.heat for figure in shown) else "",
+            checks=self.checks.markup(),
         )
 
-    def _heat(self, result: xr.Dataset, sample: int) -> Markup:
-        """Lay the attribution over the picture: faint where there is nothing, so that the picture stays what it is."""
-        values = flat(result["attribution"].values[0])
-        signed = bool((values < 0).any())
-        over = colored(values, signed, self.session.theme)
-        title, caption = (result.attrs.get(key, "") for key in ("title", "caption"))
-        words = f"{title}: {caption}; the largest half percent looks alike"
+    def _note(self, figure: Figure | None) -> str:
+        """Say what the chosen picture shows."""
+        if figure is None or figure.name == "input":
+            return "what the network saw"
+        layer = f"layer {plain(self.looking.at, 20)}" if self._on_layer(figure) else ""
+        return layer or figure.caption
+
+    def _on_layer(self, figure: Figure) -> bool:
+        return bool(figure.analysis) and self.looking.on_layer(figure.analysis)
+
+    def _slider(self) -> Markup:
         return fill(
-            '<div class="heat" title="{words}">{under}<img src="{url}" alt="{words}"></div>',
-            words=plain(words, 300),
-            under="" if signed else self._picture(sample),
-            url=data_url(over),
+            '<div class="state cap"><span>picture</span>{slider}<span>map {value} %</span></div>',
+            slider=slider(
+                "strength", "how much the map covers the picture", self.looking.strength, "--strength"
+            ),
+            value=self.looking.strength,
         )
 
-    def _picture(self, sample: int) -> Markup:
-        return picture(self.session, sample, self.session.image_url(sample))
-
-    def _tool_menu(self, slot: int) -> Markup:
-        if len(self.tools) <= SLOTS:
-            return fill("{title}", title=self._tool(self.chosen[slot]).title)
-        options = [(f"{slot} {tool.id}", tool.title) for tool in self.tools]
-        return menu("tool", "method", options, f"{slot} {self.chosen[slot]}", key=f"tool{slot}")
-
+    # ---------------------------------------------------------------------------------------------------- controls
     def _target_menu(self) -> Markup:
-        names = self.session.data.class_names[:LISTED]
-        options = [
-            (PREDICTED, "target: predicted"),
-            *((str(i), f"target: {plain(n, 20)}") for i, n in enumerate(names)),
+        session = self.session
+        found = read(session, self.looking.sample)
+        best = [
+            (str(code), plain(session.data.class_name(code), 24)) for code in (found.best if found else [])
         ]
-        return menu("target", "which output is explained", options, self.target)
+        names = [(str(code), plain(name, 24)) for code, name in enumerate(session.data.class_names[:LISTED])]
+        rest = [option for option in names if option not in best]
+        chosen = self.looking.target
+        if chosen.isdecimal() and chosen not in dict([*best, *names]):
+            rest.append((chosen, plain(session.data.class_name(int(chosen)), 24)))
+        words = [(PREDICTED, "target: predicted"), (LABEL, "target: label")]
+        groups = [("most probable first", best), ("other classes", rest)]
+        return menu(
+            "target", "which output is explained", words, chosen, groups=[each for each in groups if each[1]]
+        )
+
+    def _settings(self) -> Markup:
+        """Write the controls that the methods have, and no others."""
+        looking = self.looking
+        fields = parameters_of(looking.tool(looking.first).cls)
+        values = looking.values.get(looking.first, {})
+        shown = [control(field, values.get(field.name, field.default)) for field in fields]
+        more = fill(
+            '<button type="button" class="link cap" data-act="settings" data-key="settings" '
+            'aria-expanded="{state}">{words}</button>',
+            state="true" if self._all else "false",
+            words="fewer" if self._all else f"{len(shown) - FEW} more",
+        )
+        return fill(
+            '<div class="settings">{second}{layer}{channel}{shown}{more}</div>',
+            second=self._second_menu(),
+            layer=self._layer_menu(),
+            channel=self._channel_field(),
+            shown=joined(shown if self._all else shown[:FEW]),
+            more=more if len(shown) > FEW else "",
+        )
+
+    def _second_menu(self) -> Markup:
+        looking = self.looking
+        others = [(tool.id, tool.title) for tool in looking.tools if tool.id != looking.first]
+        options = [*others, (PICTURE, "the picture")]
+        return _setting("×", menu("second", "what the map is multiplied with", options, looking.second))
 
     def _layer_menu(self) -> Markup:
-        if not self.spatial or not any(map(self._on_layer, self.chosen)):
+        looking = self.looking
+        if not looking.spatial or not any(map(looking.on_layer, looking.methods)):
             return Markup("")
-        return menu(
-            "at",
-            "layer that is looked at",
-            [(s.name, plain(s.title, 16)) for s in self.spatial],
-            self.at or "",
-        )
+        options = [(stop.name, plain(stop.title, 16)) for stop in looking.spatial]
+        return _setting("layer", menu("at", "layer that is looked at", options, looking.at or ""))
+
+    def _channel_field(self) -> Markup:
+        looking = self.looking
+        if not any(map(looking.takes_channel, looking.methods)):
+            return Markup("")
+        count = next((stop.shape[0] for stop in looking.spatial if stop.name == looking.at), 1)
+        words = f"channel, 0 to {count - 1}; empty: the one that responds most strongly"
+        limits = {"min": 0, "max": count - 1}
+        return _setting("channel", line("channel", words, looking.channel, "strongest", "number", **limits))
 
 
-def menu(act: str, label: str, options: list[tuple[str, str]], value: str, key: str = "") -> Markup:
-    """Return a small menu of its own line's height."""
+def _setting(name: str, control: Markup) -> Markup:
     return fill(
-        '<select class="menu" data-act="{act}" data-key="{key}" aria-label="{label}" '
-        'title="{label}">{options}</select>',
-        act=act,
-        key=key or act,
-        label=label,
-        options=joined(
-            fill(
-                '<option value="{value}" {on}>{text}</option>',
-                value=option,
-                text=text,
-                on="selected" if option == value else "",
-            )
-            for option, text in options
-        ),
+        '<label class="setting"><span class="cap">{name}</span>{control}</label>', name=name, control=control
     )
-
-
-def flat(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Reduce dims (channel, y, x) to (y, x) by the channel with the largest size; (y, x) stays."""
-    array = np.nan_to_num(np.asarray(values, np.float64))
-    if array.ndim == 2:
-        return array
-    strongest = np.abs(array).argmax(axis=0)
-    return np.take_along_axis(array, strongest[None], axis=0)[0]
-
-
-def _floor(values: NDArray[np.float64], top: float) -> float:
-    """Return where colors begin: zero, unless all values are large, as those of RISE are, and still differ."""
-    low = float(values.min())
-    return low if low > top / 2 and top > 1.02 * low else 0.0
-
-
-def colored(values: NDArray[np.float64], signed: bool, theme: Any) -> NDArray[np.uint8]:
-    """Color an attribution, up to its 99.5th percentile: a single pixel in ten thousand would hide all others.
-
-    Returns
-    -------
-    ndarray of uint8, dims (y, x, channel) with four channels
-        Signed values in two colors about the surface; others in Inferno whose opacity grows with the value.
-    """
-    top = float(np.percentile(np.abs(values), 99.5)) or float(np.abs(values).max()) or 1.0
-    low = _floor(values, top)
-    scaled = np.clip((values - low) / (top - low), -1, 1)
-    if signed:
-        colors, place = (
-            np.array([rgb(c) for c in diverging(theme, 255)]),
-            np.rint((scaled + 1) * 127).astype(int),
-        )
-        alpha = np.full(values.shape, 255.0)
-    else:
-        colors, place = np.array([rgb(c) for c in Inferno256]), np.rint(scaled * 255).astype(int)
-        alpha = 255 * np.clip(scaled * 1.25, 0, 1)
-    return np.dstack([colors[place], alpha]).astype(np.uint8)

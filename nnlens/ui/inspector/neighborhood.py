@@ -12,6 +12,8 @@ from nnlens.errors import NNLensError
 from nnlens.ui.core.catalog import Catalog, Tool
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.work import Work
+from nnlens.ui.inspector.looking import Looking
+from nnlens.ui.inspector.waves import Waves
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import button
 from nnlens.ui.look.text import decimal, fill, joined, plain, seconds
@@ -30,20 +32,26 @@ class Neighborhood:
     work : Work
     projecting : Projecting
     catalog : Catalog
+    looking : Looking
+        Whose neighbors are shown.
     """
 
-    def __init__(self, session: Session, work: Work, projecting: Projecting, catalog: Catalog) -> None:
+    def __init__(
+        self, session: Session, work: Work, projecting: Projecting, catalog: Catalog, looking: Looking
+    ) -> None:
         self.session, self.work, self.projecting, self.catalog = session, work, projecting, catalog
+        self.looking, self.waves, self.raw = looking, Waves(session), False
         self._found: dict[str, xr.Dataset | None] = {}
         actions = {
             "focus": lambda sample, _: setattr(session.state, "focus", int(sample)),
             "compute": lambda analysis, _: self._compute(analysis),
+            "raw": lambda *_: self._toggle(),
         }
         self.view = Live(
             actions=actions, guard=session.guard, css=["inspector.css", "tiles.css", "explain.css"]
         )
         if catalog.neighbors:
-            session.hub.register("neighbors", lambda _: self.paint(), "focus")
+            looking.param.watch(session.guard(lambda *_: session.later(self.paint)), "sample")
             projecting.param.watch(session.guard(lambda _: self._moved()), "changes")
             self.paint()
 
@@ -94,9 +102,9 @@ class Neighborhood:
 
     # ---------------------------------------------------------------------------------------------------- drawing
     def paint(self) -> None:
-        """Draw the neighbors of the sample in focus."""
-        focus = self.session.state.focus
-        if self.session.data.position(focus) is None:
+        """Draw the neighbors of the sample that is looked at."""
+        sample = self.looking.sample
+        if sample is None:
             self.view.show(fill(""))
             return
         result = self.result()
@@ -108,7 +116,7 @@ class Neighborhood:
                 layer=self.projecting.title_of(self.layer),
                 how=plain(result.attrs.get("caption", ""), 40) if result is not None else "",
                 full=plain(result.attrs.get("caption", ""), 300) if result is not None else "",
-                body=self._offer() if result is None else self._tiles(result, int(focus or 0)),
+                body=self._offer() if result is None else self._found_near(result, sample),
             )
         )
 
@@ -133,25 +141,39 @@ class Neighborhood:
             words = ""
         return f": {words}" if words else ""
 
-    def _tiles(self, result: xr.Dataset, focus: int) -> Markup:
-        row = np.flatnonzero(result["sample"].values == focus)
+    def _toggle(self) -> None:
+        self.raw = not self.raw
+        self.paint()
+
+    def _found_near(self, result: xr.Dataset, sample: int) -> Markup:
+        row = np.flatnonzero(result["sample"].values == sample)
         if not len(row):
             return fill('<div class="cap">This sample was left out of the result.</div>')
         at = int(row[0])
-        near = [int(sample) for sample in result["neighbor"].values[at][:SHOWN]]
+        near = [int(each) for each in result["neighbor"].values[at][:SHOWN]]
         away: Any = result["distance"].values[at] if "distance" in result else None
-        known = [(i, s) for i, s in enumerate(near) if self.session.data.position(s) is not None]
-        urls = self.session.image_urls([sample for _, sample in known])
+        known = [(i, each) for i, each in enumerate(near) if self.session.data.position(each) is not None]
+        waves = self.waves.drawn(self.layer, sample, [each for _, each in known], self.raw)
+        urls = self.session.image_urls([each for _, each in known])
+        tiles = joined(
+            fill(
+                '<div>{tile}{wave}<div class="cap num-mid">{d}</div></div>',
+                tile=tile(self.session, each, url),
+                wave=waves.get(each, ""),
+                d=decimal(float(away[i])) if away is not None else "",
+            )
+            for (i, each), url in zip(known, urls, strict=True)
+        )
         return fill(
-            '<div class="near" data-walk>{tiles}</div>',
-            tiles=joined(
-                fill(
-                    '<div>{tile}<div class="cap num-mid">{d}</div></div>',
-                    tile=tile(self.session, sample, url),
-                    d=decimal(float(away[i])) if away is not None else "",
-                )
-                for (i, sample), url in zip(known, urls, strict=True)
-            ),
+            '<div class="near" data-walk>{tiles}</div>{note}', tiles=tiles, note=self._note() if waves else ""
+        )
+
+    def _note(self) -> Markup:
+        """Say what the lines are, and offer the other form."""
+        return fill(
+            '<div class="note cap"><span class="cut">{words} · the sample\'s own in grey</span>{other}</div>',
+            words="hidden vectors as they are" if self.raw else "hidden vectors, smoothed",
+            other=button("smoothed" if self.raw else "raw", "raw", kind="link"),
         )
 
 

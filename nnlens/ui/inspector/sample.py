@@ -1,11 +1,10 @@
-"""The inspector: one sample with its record and the ten most probable classes."""
+"""The inspector: one sample with its picture, its record and what the network made of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from nnlens.schema import UNLABELLED
@@ -14,8 +13,10 @@ from nnlens.ui.core import record as records
 from nnlens.ui.core.record import Record
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
+from nnlens.ui.inspector.looking import Looking
+from nnlens.ui.inspector.scores import Scores
 from nnlens.ui.look.live import Live
-from nnlens.ui.look.parts import class_mark, class_name, empty, icon, icon_button, picture, swatch
+from nnlens.ui.look.parts import class_mark, empty, icon, icon_button, picture
 from nnlens.ui.look.text import count, decimal, fill, joined, name, share
 from nnlens.ui.look.tiles import tiles
 
@@ -35,34 +36,31 @@ class Inspector:
     walk : Walk
     places : callable
         Position → where each map shows it, by the map's title.
+    looking : Looking
+        Which sample is shown.
     """
 
-    def __init__(self, session: Session, walk: Walk, places: Places) -> None:
-        self.session, self.walk, self.places = session, walk, places
+    def __init__(self, session: Session, walk: Walk, places: Places, looking: Looking) -> None:
+        self.session, self.walk, self.places, self.looking = session, walk, places, looking
+        self.scores = Scores(session, looking, self._paint)
         actions = {
             "step": lambda by, _: walk.step(int(by)),
             "focus": lambda sample, _: setattr(session.state, "focus", int(sample)),
+            **self.scores.actions,
         }
-        self.view = Live(actions=actions, guard=session.guard, css=["inspector.css", "tiles.css"])
-        session.hub.register("inspector", self._focused, "focus")
-        session.hub.register("preview", self._hovered, "hover")
+        self.view = Live(
+            actions=actions, guard=session.guard, css=["inspector.css", "scores.css", "tiles.css"]
+        )
+        looking.param.watch(session.guard(lambda *_: self._paint()), ["sample", "passing", "target"])
         session.hub.register("place", self._selected)
-        self._focused(session.state.focus)
+        self._paint()
 
-    def _focused(self, sample: int | None) -> None:
-        found = records.read(self.session, sample)
-        self.view.show(self._nothing() if found is None else self._record(found))
-
-    def _hovered(self, sample: int | None) -> None:
-        """Show the sample under the pointer, and give the focus back when it leaves."""
-        found = records.read(self.session, sample)
-        if found is None:
-            self._focused(self.session.state.focus)
-        else:
-            self.view.show(self._record(found, passing=True))
+    def _paint(self) -> None:
+        found = records.read(self.session, self.looking.sample)
+        self.view.show(self._nothing() if found is None else self._record(found, self.looking.passing))
 
     def _selected(self, _: Mask | None) -> None:
-        self._focused(self.session.state.focus)  # the place among the wrong ones of the selection
+        self._paint()  # the place among the wrong ones of the selection
 
     # ---------------------------------------------------------------------------------------------------- markup
     def _nothing(self) -> Markup:
@@ -89,12 +87,24 @@ class Inspector:
         return fill(
             '{head}<div class="who">{image}<div class="grow">{verdict}{rows}</div></div>{bars}',
             head=self._head(found, passing),
-            image=picture(self.session, found.sample, self.session.image_url(found.sample), classes="subject")
-            if self.session.data.pictured
-            else "",
+            image=self._picture(found.sample) if self.session.data.pictured else "",
             verdict=self._verdict(found),
             rows=self._rows(found),
-            bars=self._bars(found) if found.scored else "",
+            bars=self.scores.markup(found) if found.scored else "",
+        )
+
+    def _picture(self, sample: int) -> Markup:
+        """Draw the picture at its true pixels; over a thumbnail, which is there first."""
+        session = self.session
+        small, full = session.image_url(sample), session.form_url(sample, "full")
+        if not session.thumbnails:
+            return picture(session, sample, full, classes="subject")
+        return fill(
+            '<a class="subject over" href="{full}" target="_blank" rel="noopener" title="open at its true size">'
+            "{small}{large}</a>",
+            full=full,
+            small=picture(session, sample, small, classes="photo"),
+            large=picture(session, sample, full, classes="photo full"),
         )
 
     def _head(self, found: Record, passing: bool) -> Markup:
@@ -161,37 +171,4 @@ class Inspector:
                 )
                 for k, v in rows.items()
             ),
-        )
-
-    def _bars(self, found: Record) -> Markup:
-        if found.probability is None:
-            body = fill(
-                '<div class="cap">The logits of this sample are not finite, so there are no '
-                "probabilities.</div>"
-            )
-        else:
-            chances = found.probability
-            body = joined(
-                self._bar(c, float(chances[c]), c == found.label, p == 0) for p, c in enumerate(found.best)
-            )
-        return fill(
-            '<div class="part"><div class="h3"><span>Prediction</span><span '
-            'class="cap">softmax{top}</span></div>{body}</div>',
-            top=f", 10 of {len(found.probability):,}"
-            if found.probability is not None and len(found.probability) > 10
-            else "",
-            body=body,
-        )
-
-    def _bar(self, code: int, value: float, label: bool, top: bool) -> Markup:
-        return fill(
-            '<div class="bar {top}"><span class="cut">{sw} {name}</span><span>{tag}</span><span '
-            'class="track"><i style="width:'
-            '{width}%"></i></span><span class="num">{value}</span></div>',
-            top="top" if top else "",
-            sw=swatch(self.session, code),
-            name=class_name(self.session, code),
-            tag=fill('<span class="tag">label</span>') if label else "",
-            width=f"{np.clip(100 * value, 0.4, 100):.1f}",
-            value=share(value),
         )

@@ -22,6 +22,19 @@ def png(image: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
+LOSSLESS = 1 << 20
+"""Pixels up to which a picture is sent as it is; beyond, it would take longer to send than to look at."""
+
+
+def encoded(image: NDArray[np.uint8]) -> tuple[bytes, str]:
+    """Encode an image, dims (y, x, channel), and tell its media type: PNG, or JPEG where it is large."""
+    if image.shape[0] * image.shape[1] <= LOSSLESS:
+        return png(image), "image/png"
+    buffer = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "JPEG", quality=92)
+    return buffer.getvalue(), "image/jpeg"
+
+
 def data_url(image: NDArray[np.uint8]) -> str:
     """Write an image into an address, for pages whose server has no route for pictures."""
     return "data:image/png;base64," + base64.b64encode(png(image)).decode()

@@ -26,6 +26,7 @@ class GuidedBackprop(Attribution):
     """
 
     title = "Guided backprop"
+    priority = 5  # the first of those that show details
     provides = COLORED
 
     def compute(self, data: xr.Dataset, context: Context) -> xr.Dataset:

@@ -39,6 +39,8 @@ if (models && !models.nn_setv) {
   }
 }
 
+const FIELDS = ['SELECT', 'INPUT']
+
 export function render({model, el}) {
   const root = document.createElement('div')
   root.className = 'live'
@@ -57,25 +59,34 @@ export function render({model, el}) {
     }
   }
   const paint = () => {
+    const field = root.getRootNode().activeElement, typed = field?.dataset?.typing ? field.value : undefined
     const key = focused(), inner = root.querySelector('[data-scroll]')?.scrollTop
     root.innerHTML = model.html
     if (inner) { const box = root.querySelector('[data-scroll]'); if (box) box.scrollTop = inner }
     if (key) for (const node of root.querySelectorAll('[data-key]'))
-      if (node.dataset.key === key) node.focus({preventScroll: true})
+      if (node.dataset.key === key) {
+        node.focus({preventScroll: true})
+        if (typed !== undefined && node.tagName === 'INPUT') node.value = typed  // what is being typed stays
+      }
     dress()
   }
   root.addEventListener('click', e => {
     const hit = marked(e), copy = e.target.closest?.('[data-copy]')
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy || location.href)
-    if (hit && hit.tagName !== 'SELECT') send(hit, e, e.detail === 2)
+    if (hit && !FIELDS.includes(hit.tagName)) send(hit, e, e.detail === 2)
   })
   root.addEventListener('change', e => {
     const hit = marked(e)
-    if (hit?.tagName === 'SELECT') { hit.dataset.value = hit.value; send(hit, e, false) }
+    if (FIELDS.includes(hit?.tagName)) { delete hit.dataset.typing; hit.dataset.value = hit.value; send(hit, e, false) }
+  })
+  root.addEventListener('input', e => {
+    const sets = e.target.dataset?.sets  // a slider shows at once what it does
+    if (e.target.tagName === 'INPUT') e.target.dataset.typing = '1'
+    if (sets) e.target.closest('[style]')?.style.setProperty(sets, `${e.target.value}%`)
   })
   root.addEventListener('keydown', e => {
     const hit = marked(e)
-    if (!hit) return
+    if (!hit || FIELDS.includes(hit.tagName)) return
     if ((e.key === 'Enter' || e.key === ' ') && hit.tagName !== 'BUTTON') { e.preventDefault(); send(hit, e, false) }
     const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[e.key], group = hit.closest('[data-walk]')
     if (!step || !group) return
