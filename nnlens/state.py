@@ -69,6 +69,28 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """Samples drawn at random, of which a map may be made.
+
+    Attributes
+    ----------
+    number : int
+        How many; all where there are no more.
+    seed : int
+        The same seed draws the same samples.
+    """
+
+    number: int = 1000
+    seed: int = 0
+
+    def of(self, ids: Ids) -> Ids:
+        """Draw from ids, without putting back; they keep their order."""
+        if self.number >= len(ids):
+            return ids
+        return ids[np.sort(np.random.default_rng(self.seed).choice(len(ids), self.number, replace=False))]
+
+
+@dataclass(frozen=True)
 class MapState:
     """What one of the two maps shows.
 
@@ -84,6 +106,8 @@ class MapState:
         The variable that colors this map; None follows the page.
     extent : tuple of float or None
         What is in view, as ``x0, y0, x1, y1``; None is all of it.
+    samples : Draw, Selection or None
+        The samples that the projection is computed of; None is all of them.
     """
 
     layer: str = ""
@@ -91,6 +115,14 @@ class MapState:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     color_by: str | None = None
     extent: Extent | None = None
+    samples: Draw | Selection | None = None
+
+    def chosen(self, ids: Ids) -> Ids | None:
+        """Return the ids of the samples among those of a run; None where it is all of them."""
+        if self.samples is None:
+            return None
+        found = self.samples.of(ids) if isinstance(self.samples, Draw) else self.samples.samples
+        return None if len(found) == len(ids) else found
 
 
 class ExplorerState(param.Parameterized):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from nnlens.state import Draw, Selection
 from nnlens.ui.core.session import Session
 from nnlens.ui.page import Explorer
 from nnlens.ui.panels import controls as module
@@ -63,3 +64,26 @@ def test_after_a_switch_the_other_map_may_get_what_this_one_shows(controls):
     assert controls._method.value == TSNE
     controls._method.value = PCA
     assert wanted(controls, "b") == PCA == wanted(controls, "a")
+
+
+def test_the_samples_of_a_map_are_all_or_drawn_or_selected(controls, clock):
+    made, state = controls._made_of, controls.session.state
+    made._kind.value = "selected"
+    assert controls.projecting.state("a").samples is None and "Nothing is selected" in made._note.html
+    assert made._kind.value == "all"
+    state.select(state.ids[:5], {"kind": "ids"})
+    assert not made._note.visible
+    clock[0] += ECHO * 2
+    made._kind.value = "selected"
+    assert controls.projecting.state("a").samples == Selection(state.ids[:5])
+    state.select(state.ids[:7], {"kind": "ids"})
+    assert "take the 7 of now" in made._note.html  # the map stays as it was computed
+    clock[0] += ECHO * 2
+    made._kind.value = "random"
+    drawn = controls.projecting.state("a").samples
+    assert isinstance(drawn, Draw) and made._numbers.visible
+    made._redraw(Draw(3, 2))
+    assert controls.projecting.state("a").samples == Draw(3, 2)
+    clock[0] += ECHO * 2
+    made._kind.value = "all"
+    assert controls.projecting.state("a").samples is None and not made._numbers.visible

@@ -13,7 +13,7 @@ from nnlens import Analysis
 from nnlens.errors import AnalysisError, JobError
 from nnlens.jobs import Job
 from nnlens.registry import Registry
-from nnlens.state import MapState
+from nnlens.state import Draw, MapState, Selection
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.data import RunData
 from nnlens.ui.core.session import Session
@@ -91,6 +91,7 @@ class FakeLens:
         return SimpleNamespace(walk=lambda: [SimpleNamespace(request=SimpleNamespace(analysis=analysis))])
 
     def submit(self, analysis, **request):
+        self.asked = request.get("sample")
         if analysis in self.failing:
             raise AnalysisError("It does not fit.", "Take another.")
         job = Job(analysis, analysis)
@@ -101,11 +102,11 @@ class FakeLens:
 
 class FakeMap:
     def __init__(self):
-        self.drawn, self.facts, self.partial = None, "", False
+        self.drawn, self.facts, self.partial, self.of = None, "", False, ""
         self.foot, self.notice = pn.Row(pn.Spacer()), pn.Column()
 
-    def set_result(self, result, partial=False):
-        self.drawn, self.partial = result, partial
+    def set_result(self, result, partial=False, of=""):
+        self.drawn, self.partial, self.of = result, partial, of
 
     def set_facts(self, text):
         self.facts = text
@@ -333,3 +334,28 @@ def test_without_plugins_the_maps_say_what_to_install(page):
         each.set_note = lambda text, hint="": notes.append(f"{text} {hint}")
     FirstMaps(page.projecting).start()
     assert len(notes) == 2 and "pip install nnlens-embedding" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("samples", "ids", "words"),
+    [
+        (Selection([3, 5, 8]), [3, 5, 8], "3 selected"),
+        (
+            Draw(4, 7),
+            np.sort(np.random.default_rng(7).choice(30, 4, replace=False)).tolist(),
+            "random 4, seed 7",
+        ),
+        (Draw(30, 7), None, ""),
+        (None, None, ""),
+    ],
+    ids=["selection", "draw", "draw of all", "all"],
+)
+def test_a_map_is_computed_of_the_samples_chosen_and_says_so(page, samples, ids, words):
+    FirstMaps(page.projecting).start()
+    page.projecting.want("a", analysis="local:quick", layer="@input")
+    page.projecting.want("a", samples=Draw(2))
+    page.projecting.want("a", samples=samples)
+    asked = page.lens.asked
+    assert ids is asked is None or asked.tolist() == ids
+    end(page, "quick", "@input")
+    assert page.maps["a"].of == words

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnlens.state import MapState
+from nnlens.state import Draw, MapState, Selection
 from nnlens.ui.core.data import RunData
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.url import IDS, from_query, to_query
@@ -47,7 +47,23 @@ MAPS = st.builds(
     ),
     st.none(),
     st.one_of(st.none(), st.just((-1.5, 0.0, 2.0, 3.25))),
+    st.sampled_from(
+        [
+            None,
+            Draw(20, 3),
+            Selection([0, 9, 30], {"kind": "ids"}),
+            Selection(np.arange(N) * 3, {"kind": "range", "variable": "loss", "low": 0.0, "high": 1.0}),
+        ]
+    ),
 )
+
+
+@pytest.mark.parametrize("text", ["draw:0,1", "draw:5", "draw:-5,2", "ids:1", "{}", '{"kind": "lasso"}', "["])
+def test_samples_of_a_map_that_cannot_be_chosen_are_dropped_with_a_word(text):
+    session = new_session()
+    from_query(session, urlencode({"map_a": "fc1", "map_a_by": "one", "map_a_of": text}))
+    assert session.state.map_a == MapState("fc1", "one")
+    assert "samples for a map" in session.messages[-1].text
 
 
 @settings(max_examples=60, deadline=None)

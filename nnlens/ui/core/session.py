@@ -13,8 +13,9 @@ import numpy as np
 import panel as pn
 import param
 
+from nnlens.lens.requesting import is_key
 from nnlens.state import NOTHING, ExplorerState, Mask, Resolver, replay
-from nnlens.ui.core.data import RunData, shared
+from nnlens.ui.core.data import Projection, RunData, shared
 from nnlens.ui.core.linking import Hub
 from nnlens.ui.core.regions import in_box, in_lasso
 from nnlens.ui.look.palette import ClassColors
@@ -228,7 +229,7 @@ class Session(param.Parameterized):
 
     def _in_region(self, origin: Mapping[str, Any]) -> Mask | None:
         """Resolve a lasso or a box drawn in a projection."""
-        projection = self.data.known(str(origin.get("projection", "")))
+        projection = self._projection(str(origin.get("projection", "")))
         if projection is None:
             return None
         if origin["kind"] == "lasso":
@@ -236,6 +237,14 @@ class Session(param.Parameterized):
         else:
             inside = in_box(projection.x, projection.y, origin["box"])
         return self.data.mask(projection.positions[inside]) & self._among(origin.get("among"))
+
+    def _projection(self, key: str) -> Projection | None:
+        """Find a projection by the key of its result: one that was shown, else one that the run has."""
+        shown = self.data.known(key)
+        if shown is not None or self.lens is None or not is_key(key):
+            return shown
+        result = self.lens.result(key)
+        return None if result is None or "projection" not in result else self.data.projection(result)
 
     def _among(self, among: Mapping[str, Any] | None) -> Mask:
         """Resolve which classes were shown when a region was drawn."""

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode
 
 import panel as pn
 
-from nnlens.state import Extent, MapState, Selection, ids_in
+from nnlens.state import Draw, Extent, MapState, Selection, ids_in
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.text import plain
 
@@ -23,6 +23,8 @@ IDS = 200
 LENGTH = 8_000
 """Longer addresses are cut by browsers, proxies or chat programs, so a longer selection is left out."""
 NO_CLASS = "none"
+DRAW, IDS_OF = "draw:", "ids:"
+"""What begins the samples of a map that are no selection that can be made again."""
 KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection")
 MAPS = ("map_a", "map_b")
 
@@ -59,7 +61,16 @@ def _write_map(which: str, shown: MapState) -> dict[str, str]:
         written[f"{which}_with"] = json.dumps(dict(shown.parameters), separators=(",", ":"), default=str)
     if shown.extent:
         written[f"{which}_view"] = ",".join(f"{number:.5g}" for number in shown.extent)
+    written[f"{which}_of"] = _write_samples(shown.samples)
     return {key: value for key, value in written.items() if value}
+
+
+def _write_samples(samples: Draw | Selection | None) -> str:
+    """Write of which samples a map is made: a draw, how they were selected, or few ids; else nothing."""
+    if isinstance(samples, Draw):
+        return f"{DRAW}{samples.number},{samples.seed}"
+    written = _write_selection(samples) if samples else {}
+    return next((f"{IDS_OF if key == 'ids' else ''}{text}" for key, text in written.items()), "")
 
 
 def _write_selection(selection: Selection) -> dict[str, str]:
@@ -108,7 +119,8 @@ def from_query(session: Session, query: str) -> None:
     state, data = session.state, session.data
     for which in MAPS:
         if which in found or f"{which}_by" in found:
-            state.param.update(**{which: _read_map(which, found, drop)})
+            read = replace(_read_map(which, found, drop), samples=_read_samples(session, which, found, drop))
+            state.param.update(**{which: read})
     if "color" in found:
         known = {*data.variables, *data.extras}
         if found["color"] in known:
@@ -127,6 +139,35 @@ def _read_map(which: str, found: Mapping[str, str], drop: Drop) -> MapState:
         drop("parameters that cannot be read")
     view = _read_extent(found.get(f"{which}_view", ""))
     return replace(read, parameters=parameters or {}, extent=view)
+
+
+def _read_samples(
+    session: Session, which: str, found: Mapping[str, str], drop: Drop
+) -> Draw | Selection | None:
+    text = found.get(f"{which}_of", "")
+    if not text:
+        return None
+    read: Draw | Selection | None
+    if text.startswith(DRAW):
+        numbers = ids_in([part[:9] for part in text.removeprefix(DRAW).split(",")])
+        read = Draw(*numbers) if len(numbers) == 2 and min(numbers) >= 0 < numbers[0] else None
+    elif text.startswith(IDS_OF):
+        ids = ids_in([part[:18] for part in text.removeprefix(IDS_OF).split(",")[:IDS]])
+        read = Selection(
+            [sample for sample in ids if session.data.position(sample) is not None], {"kind": "ids"}
+        )
+    else:
+        read = _read_origin(session, text)
+    if read is None or (isinstance(read, Selection) and not len(read)):
+        drop("samples for a map that cannot be chosen again")
+        return None
+    return read
+
+
+def _read_origin(session: Session, text: str) -> Selection | None:
+    origin = _read_json(text)
+    mask = session.replay(origin) if origin and _replayable(origin, session) else None
+    return None if origin is None or mask is None else Selection(session.data.ids[mask], origin)
 
 
 def _read_json(text: str) -> dict[str, Any] | None:

@@ -81,15 +81,19 @@ class MapFrame:
         picture = pn.pane.HoloViews(plot, linked_axes=False, css_classes=["picture"], **FILL)
         self._body[:] = [picture, self._over, self.notice]
 
-    def title(self, projection: Projection | None, partial: bool) -> None:
-        """Say what is shown: the words of the result itself, never those of the controls."""
+    def title(self, projection: Projection | None, partial: bool, of: str = "") -> None:
+        """Say what is shown: the words of the result itself, never those of the controls, and of which samples."""
         tag = Markup('<span class="tag">partial</span>') if partial else ""
+        words = (
+            " · ".join(filter(None, [projection.title or "Projection", of])) if projection else "No map yet"
+        )
         self._head.show(
             fill(
-                '<div class="ph"><span class="pin">{pin}</span><div><div class="b cut">{title}{tag}</div>'
+                '<div class="ph"><span class="pin">{pin}</span><div>'
+                '<div class="b cut" title="{title}">{title}{tag}</div>'
                 '<div class="cap cut" title="{caption}">{caption}</div></div></div>',
                 pin=self._which.upper(),
-                title=quoted(projection.title or "Projection") if projection else "No map yet",
+                title=quoted(words),
                 caption=projection.caption if projection else "choose a layer and a method",
                 tag=tag,
             )

@@ -16,12 +16,12 @@ import xarray as xr
 
 from nnlens.errors import AnalysisError, NNLensError
 from nnlens.schema import INPUT
-from nnlens.state import MapState
+from nnlens.state import Draw, MapState
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop, Which
 from nnlens.ui.core.work import Task, Work
-from nnlens.ui.look.text import error_words, plain, seconds
+from nnlens.ui.look.text import count, error_words, plain, seconds
 from nnlens.ui.maps.projection_map import ProjectionMap
 from nnlens.ui.maps.quality import Judging
 
@@ -143,7 +143,8 @@ class Projecting(param.Parameterized):
     def request(self, state: MapState) -> dict[str, Any]:
         """Return the arguments that a map's state makes for the Lens."""
         layer = {"layer": state.layer} if self.lens.wants_layer(state.analysis) else {}
-        return {**layer, **state.parameters}
+        chosen = state.chosen(self.session.state.ids)
+        return {**layer, **({} if chosen is None else {"sample": chosen}), **state.parameters}
 
     def cached(self, state: MapState) -> xr.Dataset | None:
         """Return the result for a map's state, if there is one."""
@@ -164,14 +165,15 @@ class Projecting(param.Parameterized):
         """Compute a map, instead of what was being computed for it."""
         self._leave(which)
         tool = self.catalog.tool(wanted.analysis)
-        title = f"{tool.title if tool else plain(wanted.analysis)} of {self.title_of(wanted.layer)}"
+        words = [f"{tool.title if tool else plain(wanted.analysis)} of {self.title_of(wanted.layer)}"]
+        title = " · ".join(filter(None, [*words, self.samples_of(wanted)]))
         try:
             self.places[which].task = self.work.submit(
                 wanted.analysis,
                 title,
                 partial(self._done, which, wanted),
                 self.request(wanted),
-                partial=partial(self.maps[which].set_result, partial=True),
+                partial=partial(self.maps[which].set_result, partial=True, of=self.samples_of(wanted)),
                 failed=partial(self._failed, which, title),
                 left=partial(self._cancelled, which),
             )
@@ -208,7 +210,7 @@ class Projecting(param.Parameterized):
         """Show what was there before a job, in place of its pictures; words where there was nothing."""
         place = self.places[which]
         place.task = None
-        self.maps[which].set_result(place.result)
+        self.maps[which].set_result(place.result, of=self.samples_of(place.shown))
         if place.result is None:
             place.trouble = (text, hint)
 
@@ -222,7 +224,7 @@ class Projecting(param.Parameterized):
         place = self.places[which]
         place.shown, place.result = replace(state, extent=None), result
         place.offer, place.trouble = None, None
-        self.maps[which].set_result(result)
+        self.maps[which].set_result(result, of=self.samples_of(state))
         self.session.resume()  # a selection of the address may have been drawn on this map
         self.changes += 1
 
@@ -238,6 +240,15 @@ class Projecting(param.Parameterized):
     def title_of(self, layer: str) -> str:
         """Name a layer as the page does."""
         return next((plain(stop.title) for stop in self.layers if stop.name == layer), plain(layer))
+
+    def samples_of(self, state: MapState | None) -> str:
+        """Say of which samples a map is made; nothing where it is all of them."""
+        chosen = None if state is None else state.chosen(self.session.state.ids)
+        if state is None or chosen is None:
+            return ""
+        if isinstance(state.samples, Draw):
+            return f"random {count(len(chosen))}, seed {state.samples.seed}"
+        return f"{count(len(chosen))} selected"
 
     def offer_text(self, which: Which) -> str:
         """Say how long what is offered takes; nothing where nobody knows."""
@@ -261,7 +272,7 @@ class Projecting(param.Parameterized):
 
 def _request(state: MapState) -> tuple[Any, ...]:
     """Return the part of a map's state that decides what is computed."""
-    return state.layer, state.analysis, dict(state.parameters)
+    return state.layer, state.analysis, dict(state.parameters), state.samples
 
 
 def default_layer(session: Session, layers: list[Stop]) -> str:

@@ -93,7 +93,7 @@ class ProjectionMap:
             self.frame.fill(self.drawing.plot())
         return self.frame.column
 
-    def set_result(self, result: xr.Dataset | None, partial: bool = False) -> None:
+    def set_result(self, result: xr.Dataset | None, partial: bool = False, of: str = "") -> None:
         """Show a projection; its title and caption come from its attributes.
 
         Parameters
@@ -102,13 +102,15 @@ class ProjectionMap:
             With ``projection`` (sample, component). None shows the empty state.
         partial : bool
             Whether it is a picture of a running job: tagged, and what is in view stays.
+        of : str
+            Of which samples it was made, for its title; nothing where it is all of them.
         """
         projection = None if result is None else self.session.data.projection(result)
         # pictures of a job, and what comes of it, grow out of each other: a view that was chosen stays
         stays = projection is self.scene.projection or (self._partial and self._noted is not None)
         self._partial = partial
         self.scene.projection = projection
-        self.frame.title(projection, partial)
+        self.frame.title(projection, partial, of)
         with pn.io.hold():
             if not stays:
                 self.drawing.move(self._first_view())

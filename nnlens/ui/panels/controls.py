@@ -19,6 +19,7 @@ from nnlens.ui.look.text import fill, plain
 from nnlens.ui.maps.projecting import Projecting
 from nnlens.ui.panels.classes import ClassChips
 from nnlens.ui.panels.filters import FilterField
+from nnlens.ui.panels.made_of import MadeOf
 
 COLORS: tuple[tuple[str, str], ...] = (("Label", "label"), ("Pred", "prediction"), ("Loss", "loss"))
 
@@ -43,6 +44,7 @@ class MapControls:
         self._method = choice(
             "Method", self._tools, None, guard(lambda tool: self._want(analysis=tool, parameters={}))
         )
+        self._made_of = MadeOf(session, guard(lambda samples: self._want(samples=samples)))
         self._form = ParameterForm(guard(lambda values: self._want(parameters=values)))
         self._compute = Live(
             actions={"compute": lambda *_: projecting.compute(self.which)},
@@ -61,6 +63,7 @@ class MapControls:
                 "Layer", self._layer, "The layer whose vectors the map shows; the strip above picks it too."
             ),
             *([labelled("Method", self._method, self._docs())] if len(self._tools) > 1 else []),
+            self._made_of.view,
             self._form.view,
             pn.Row(self._compute, self._form.more, sizing_mode="stretch_width", margin=(0, 16), height=34),
             **WIDE,
@@ -82,6 +85,9 @@ class MapControls:
                     )  # the browser knows options by their words, which are new
                 if state.layer:
                     self._put("layer", self._layer, state.layer)
+                if self._made_of.value != state.samples:
+                    self._left["samples"] = self._made_of.value, time.monotonic()
+                self._made_of.show(state.samples)
                 tool = self.projecting.catalog.tool(state.analysis)
                 if tool is not None:
                     self._put("analysis", self._method, tool.id)
