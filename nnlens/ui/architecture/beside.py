@@ -13,8 +13,8 @@ from nnlens.ui.architecture.faces import Focused
 from nnlens.ui.architecture.measures import Measures
 from nnlens.ui.architecture.summary import model_summary
 from nnlens.ui.core.session import Session
-from nnlens.ui.inspector.attributions import menu
 from nnlens.ui.look.live import Live
+from nnlens.ui.look.menus import menu
 from nnlens.ui.look.parts import button, icon_button
 from nnlens.ui.look.text import count, fill, name, plain, quoted, seconds
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnlens.ui.core.record import Record
 from nnlens.ui.core.session import Session
 from nnlens.ui.inspector.looking import Looking
-from nnlens.ui.inspector.menus import line
+from nnlens.ui.look.menus import line
 from nnlens.ui.look.parts import button, class_name, swatch
 from nnlens.ui.look.text import count, fill, joined, plain, share
 

@@ -19,7 +19,7 @@ from nnlens.ui.look.text import count, decimal, fill, joined, percent, plain
 from nnlens.ui.look.theme import static
 from nnlens.ui.panels.crossing import NORMS, Confusion, Side, side, sides
 from nnlens.ui.panels.matrix import ConfusionMatrix, confusion
-from nnlens.ui.panels.menus import menu, switch
+from nnlens.ui.panels.menus import choice, switch
 
 LISTED = 60
 """Pairs that are listed."""
@@ -68,8 +68,8 @@ class Confusions:
             fill(
                 '<div class="h3"><span>Sides</span></div>{rows}{columns}<div class="h3 next"><span>Shade</span>'
                 '</div>{norms}<div class="cap next">{words}</div>',
-                rows=menu("Rows", "rows", options, shown.row.column),
-                columns=menu("Columns", "columns", options, shown.column.column),
+                rows=choice("Rows", "rows", options, shown.row.column),
+                columns=choice("Columns", "columns", options, shown.column.column),
                 norms=switch("what the shade shows", "norm", norms, self.matrix.norm),
                 words="A click selects a cell, with shift it adds one; a double click shows all its pictures.",
             )

@@ -12,7 +12,7 @@ Options = Sequence[tuple[str, str]]
 """What is shown, and what it stands for."""
 
 
-def menu(label: str, act: str, options: Options, chosen: str, inline: bool = False) -> Markup:
+def choice(label: str, act: str, options: Options, chosen: str, inline: bool = False) -> Markup:
     """Return a menu with its label at the left; of one `inline` only a screen reader hears the label."""
     entries = joined(
         fill(

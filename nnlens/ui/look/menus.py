@@ -1,4 +1,4 @@
-"""Small controls inside the inspector's markup: menus, fields, a slider; each tells its value when it is changed."""
+"""Small controls inside markup: menus, fields, a slider; each tells its value when it is changed."""
 
 from __future__ import annotations
 
