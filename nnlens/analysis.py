@@ -118,9 +118,7 @@ class Context:
             return np.empty(tuple(shape), dtype)
         try:
             with tempfile.TemporaryFile(dir=self._scratch()) as file:
-                if hasattr(
-                    os, "posix_fallocate"
-                ):  # a full disk would end the process where a page is written back
+                if hasattr(os, "posix_fallocate"):  # a full disk would end the process at a page written back
                     os.posix_fallocate(file.fileno(), 0, size)
                 return np.memmap(file, dtype, "w+", shape=tuple(shape))
         except OSError as error:
@@ -220,19 +218,18 @@ class Analysis(param.Parameterized):
         network takes it), ``label``, ``prediction``, ``logit``, ``loss``, or any that another analysis provides (the
         Lens runs that one first). Dims ``("sample", "...")`` take a layer of any form, flat or with height and width.
     wants : mapping of str to dims
-        Variables that `compute` gets as well where the run has them: columns of the samples, and ``pooled_layers``
-        (sample, unit), the pooled channels of all layers side by side; attribute ``layers``: (name, count, word) each.
+        Columns of the samples that `compute` gets as well where the run has them, and ``pooled_layers`` (sample, unit):
+        the pooled channels of all layers side by side; attribute ``layers``: (name, count, word) each.
     provides : mapping of str to dims
         Variables that the result holds.
     against_rest : bool
-        Whether the samples of the request are set against all others: `compute` then gets all samples, and
-        ``context.request.sample`` says which were chosen.
+        Whether `compute` gets all samples, of which ``context.request.sample`` says which were chosen.
     needs_model : bool
         Whether `compute` calls ``context.model``.
     needs_layer : bool
         Whether a request must name a layer (where it is not told by `requires`).
     takes_channel : bool
-        Whether a request may name the channel of that layer to look at.
+        Whether it may name a channel of the layer.
     priority : int
         Among analyses that provide the same variable the highest is the default.
     """

@@ -138,13 +138,7 @@ class Lens:
         return self.runner.find(key)
 
     def keep(self, result: xr.Dataset) -> None:
-        """Keep a result beside the run that is else only remembered for a while: one of a single sample.
-
-        Raises
-        ------
-        StoreError
-            If neither the run nor the cache folder can be written to.
-        """
+        """Keep a result of a single sample beside the run: else it is only remembered for a while."""
         self.store.results.put(str(result.attrs["analysis"]), str(result.attrs["key"]), result)
 
     def results(self) -> list[ResultInfo]:
@@ -186,9 +180,8 @@ class Lens:
         Parameters
         ----------
         layer : str, optional
-            The network's default, the hidden vector, when left out.
+            The hidden vector when left out.
         sample : int or sequence of int, optional
-            Ids; all samples when left out.
         progress : callable, optional
             Gets (done, total, message) where a spatial layer must be reduced first.
 

@@ -35,8 +35,7 @@ COLUMNS = {
     "image": IMAGES,
 }
 """What a run may lack that was made without a network, or without images."""
-VECTORS = "nnlens:vectors"
-"""Stands in a request for who is no analysis and reads the vectors of a layer."""
+VECTORS = "nnlens:vectors"  # stands in a request for who is no analysis and reads the vectors of a layer
 
 
 class Planner:
@@ -268,8 +267,7 @@ class Planner:
         target = request.target if cls.scope == "sample" else None
         asking = None if request.analysis == VECTORS else self.registry.load_analysis(request.analysis)
         apart = asking is not None and (asking.scope != "dataset" or asking.against_rest)
-        whole = cls.scope == "dataset" and apart
-        sample = None if whole else request.sample
+        sample = None if apart and cls.scope == "dataset" else request.sample
         return self.plan(Request(identity, parameters, layer, sample, target=target), above)
 
     def _from_model(self, layer: str, request: Request, kind: Kind = "model") -> Source:

@@ -28,14 +28,15 @@ def test_the_built_in_analyses_are_installed_and_sound():
     assert not broken
     names = {name.rpartition(":")[2] for name in ours(ANALYSES)}
     assert names == {
-        *("pca", "tsne", "umap", "neighbors", "quality", "reduce", "search-space"),
+        *("pca", "tsne", "umap", "neighbors", "quality", "reduce"),
+        *("search-space", "class-separation"),
         *("loss", "confusion", "label-quality", "in-common"),
         *("saliency", "class-saliency", "gradient-x-input", "smoothgrad", "integrated-gradients", "lrp"),
         *("guided-backprop", "deconv", "gradcam", "gradcam-plus-plus", "hirescam", "guided-gradcam"),
         *("occlusion", "rise"),
         *("sanity-check", "deletion-insertion", "noise-sensitivity"),
         *("feature-maps", "channel-values", "channel-score", "top-samples", "dead-channels", "selectivity"),
-        *("receptive-field", "picture-size"),
+        *("receptive-field", "picture-size", "layer-means"),
     }
 
 

@@ -32,10 +32,11 @@ WORKS = {
     "search-space",
 }
 PICTURED = {"picture-size": "needs images", "top-samples": "needs images"}
-LABELLED = {"selectivity": "labels of these samples name 0"}
+LABELLED = {"selectivity": "labels of these samples name 0", "class-separation": "No sample has a label"}
 LACKING = {
     "loss": "losses, predictions and logits",
     "confusion": "predictions and logits",
+    "label-quality": "predictions and logits",
     "reduce": "is flat",
     "channel-score": "is flat",
 }
