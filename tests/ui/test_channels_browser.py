@@ -259,7 +259,7 @@ def test_a_layer_that_is_not_kept_is_computed_when_asked_and_kept(page, run):
     page.tab("Channels")
     page.choose("layer", value="conv1")
     page.wait_for("Channels of conv1", "Not computed yet", "as means over space")
-    page.click("[data-act=compute]")
+    page.click(".empty [data-act=compute][data-value='']")
     page.page.wait_for_function("seen('button.ch').length === 16", timeout=120_000)
     kept = [i for i in open_store(run.path).results.list() if i.attrs.get("layer") == "conv1"]
     assert len(kept) == 1

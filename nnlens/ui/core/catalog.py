@@ -166,6 +166,7 @@ class Catalog:
             for tool in self.tools
             if tool.cls.scope == "dataset"
             and tool.on_layer
+            and not tool.provides(SEARCH)  # its center is a number of each channel, and says nothing of one
             and any(tuple(dims) in OF_CHANNELS for dims in tool.cls.provides.values())
         ]
 
