@@ -90,19 +90,12 @@ def vet_rule(target: object) -> None:
     Raises
     ------
     PluginError
-        If it is not, or has a function that cannot be called as `nnlens.rules.Backward` is.
+        If it is not, or is for nothing; `nnlens.rules.Rule` itself refuses functions that cannot be called.
     """
     if isinstance(target, type) or not isinstance(target, Rule):
         raise PluginError(f"it is {_what(target)}, not an nnlens.rules.Rule.")
     if not isinstance(target.backward, Mapping) or not target.backward:
         raise PluginError("its backward must map kinds of layers to functions.")
-    for kind, function in target.backward.items():
-        try:
-            inspect.signature(function).bind("gradient", "inputs", "output", "layer")
-        except (TypeError, ValueError):  # not callable, or with other arguments
-            raise PluginError(
-                f"its function for {kind} must take (gradient, inputs, output, layer)."
-            ) from None
 
 
 def one_line(error: BaseException) -> str:

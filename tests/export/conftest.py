@@ -97,6 +97,6 @@ def look_at(folder: Path, numbers: bool = True) -> Seen:
     return Seen(config, entry, rows, metadata, sprite)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def large_sheets() -> None:
-    Image.MAX_IMAGE_PIXELS = None  # a sheet of 8,192 pixels a side is no bomb
+@pytest.fixture(autouse=True)
+def large_sheets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # a sheet of 8,192 pixels a side is no bomb

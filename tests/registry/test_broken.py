@@ -112,9 +112,12 @@ BROKEN_RULES = {
     "list": ("Mine = Rule('mine', [back])", "must map kinds of layers to functions"),
     "number": (
         "Mine = Rule('mine', {'ReLU': 3})",
-        "its function for ReLU must take (gradient, inputs, output",
+        "Write it as a function of (gradient, inputs, output",
     ),
-    "few": ("Mine = Rule('mine', {'ReLU': lambda gradient: gradient})", "its function for ReLU must take"),
+    "few": (
+        "Mine = Rule('mine', {'ReLU': lambda gradient: gradient})",
+        "has for ReLU does not take four arguments",
+    ),
     "raises": ("1 / 0", "ZeroDivisionError"),
 }
 

@@ -41,11 +41,15 @@ def page(run, explore, open_page):
 def take(page, title, item, which=0):
     """Open a menu, choose by the keyboard what is wanted, and return the file's name and content."""
     page.wait_for_function(f"all('.takeout [title={json.dumps(title)}]').length > {which}")
+    page.wait_for_function(
+        "Bokeh.documents[0].is_idle"
+    )  # a tab that is still being laid out makes its parts anew
     page.evaluate(f"all('.takeout [title={json.dumps(title)}]')[{which}].click()")
     page.wait_for_function("all('.menu').filter(n => n.matches(':popover-open')).length === 1")
     choices = page.evaluate("all('.menu').find(n => n.matches(':popover-open')).innerText").split("\n")
     for _ in range(choices.index(item)):
         page.keyboard.press("ArrowDown")
+    page.wait_for_function(f"all('.menu .choice:focus').some(n => n.textContent === {json.dumps(item)})")
     with page.expect_download() as saved:
         page.keyboard.press("Enter")
     page.wait_for_function("all('.takeout [aria-busy=true]').length === 0")
