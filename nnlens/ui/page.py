@@ -41,6 +41,7 @@ from nnlens.ui.panels.bottom import Bottom, Tab
 from nnlens.ui.panels.header import Facts, Pill, Tools
 from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
+from nnlens.ui.panels.losses import Losses
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.tasks import TaskList
 from nnlens.ui.query.drop import ImageDrop
@@ -223,7 +224,8 @@ class Explorer:
             Tab("Jobs", lambda: TaskList(session, self.work).view),
             Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
         ]
-        return Bottom(session, self.walk, more, self.channels)
+        losses = lambda: Losses(session, self.work, self.catalog, self.walk)  # noqa: E731
+        return Bottom(session, self.walk, more, self.channels, losses)
 
     def _inspector(self) -> list[Any]:
         session, work, projecting = self.session, self.work, self.projecting
