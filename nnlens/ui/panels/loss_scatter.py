@@ -23,7 +23,7 @@ from nnlens.ui.panels.spread import Spread
 
 REACH = 16
 """Pixels from a sample at which a click still means it."""
-SIGN = 5.6
+SIGN = 4.8
 """Pixels of a sign of a class' name; names that would touch are slanted."""
 
 

@@ -53,7 +53,7 @@ class Losses:
             css=["menus.css", "losses_head.css"],
             styles={"flex": "none"},
         )
-        self._plots = pn.Column(self.scatter.panel(), **FILL)
+        self._plots = pn.Column(pn.Column(self.scatter.panel(), **FILL), **FILL)
         plots = pn.Column(self._head, self._plots, **FILL)
         self.view = pn.Column(plots, self.hardest.view, **FILL, stylesheets=[static("losses.css")])
         session.param.watch(session.guard(lambda _: self._widen()), "columns")

@@ -1,7 +1,8 @@
 """Every sample by its loss and another number of it: where it lies, what a box takes, and the picture of all of them.
 
-No plot and no page here. Classes stand side by side, and the samples of one are spread over its width by a rule that
-depends on their position alone, so that a box drawn over them finds the same samples again.
+No plot and no page here. Classes stand side by side, and the samples of one are spread the wider the more of them share
+a loss, so that the outline tells how many there are. The run alone decides where each lies, so that a box drawn over
+them finds the same samples again.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ OF_LOGITS = {
 """Columns that the run does not hold but its logits tell; a result's column of the same name gives way."""
 GOLDEN = (5**0.5 - 1) / 2
 """Its multiples fill any interval evenly, whichever positions a class has."""
-SPREAD = 0.76
-"""Width of the samples of a class; the next one is 1 away."""
+SPREAD, LEAST = 0.84, 0.06
+"""Width of a class where most of its samples are, and where there is but one; the next class is 1 away."""
+SLICES = 48
+"""Slices of the loss in which the samples of a class are counted."""
 NAMED = 24
 """Classes with a name below them; of more only some have one."""
 MARGIN = 0.03
@@ -85,11 +88,9 @@ class Spread:
     @classmethod
     def of(cls, data: RunData, column: str) -> Spread:
         """Place the samples of a run."""
-        x = values(data, column)
+        x, y = values(data, column), data.once("powers of the loss", powers)
         if column in CLASSES:
-            steps = np.arange(len(data)) * GOLDEN % 1
-            x = (x + SPREAD * (steps - 0.5)).astype(np.float32)
-        y = data.once("powers of the loss", powers)
+            x = data.once(f"spread of {column}", lambda _: spread_out(x, y))
         there = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
         whole = column in CLASSES
         edges = (-0.5, len(data.class_names) - 0.5) if whole else _ends(x[there])
@@ -147,6 +148,26 @@ def palette(theme: Theme, samples: int, selected: bool) -> list[str]:
     whole = class_loss_palette(theme, samples)
     weak, full = whole[1 : 1 + STEPS], whole[1 + STEPS : NO_VALUE]
     return [whole[0], *(weak if selected else full), *[TOKENS[theme]["accent"]] * STEPS, whole[NO_VALUE]]
+
+
+def spread_out(x: Floats, y: Floats) -> Floats:
+    """Move samples sideways within their class, the farther the more of it have about their loss, dims (sample,)."""
+    there = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    if not len(there):
+        return x
+    codes, height = x[there].astype(np.intp), y[there].astype(np.float64)
+    low, high = height.min(), height.max()
+    at = (height - low) / max(high - low, 1e-9) * (SLICES - 1)
+    below = np.minimum(at.astype(np.intp), SLICES - 2)
+    share = at - below
+    counts = np.zeros((int(codes.max()) + 1, SLICES))
+    np.add.at(counts, (codes, below), 1 - share)
+    np.add.at(counts, (codes, below + 1), share)
+    widths = LEAST + (SPREAD - LEAST) * counts / np.maximum(counts.max(axis=1, keepdims=True), 1)
+    own = (1 - share) * widths[codes, below] + share * widths[codes, below + 1]
+    moved = x.astype(np.float64)
+    moved[there] += own * (np.arange(len(there)) * GOLDEN % 1 - 0.5)
+    return moved.astype(np.float32)
 
 
 def powers(data: RunData) -> Floats:
