@@ -122,7 +122,7 @@ def from_query(session: Session, query: str) -> None:
             read = replace(_read_map(which, found, drop), samples=_read_samples(session, which, found, drop))
             state.param.update(**{which: read})
     if "color" in found:
-        known = {*data.variables, *data.extras}
+        known = {*data.colorings, *data.extras}
         if found["color"] in known:
             state.color_by = found["color"]
         else:
