@@ -152,7 +152,8 @@ class Explorer:
             projection = None if result is None else self.session.data.projection(result)
             row = -1 if projection is None else int(projection.row[position])
             if projection is not None and row >= 0:
-                found[projection.title] = [float(projection.x[row]), float(projection.y[row])]
+                axes = (projection.x, projection.y, projection.z)
+                found[projection.title] = [float(axis[row]) for axis in axes if axis is not None]
         return found
 
     def header(self) -> list[Any]:

@@ -55,6 +55,8 @@ MAPS = st.builds(
             Selection(np.arange(N) * 3, {"kind": "range", "variable": "loss", "low": 0.0, "high": 1.0}),
         ]
     ),
+    st.sampled_from([(0.0, 0.0), (30.5, -20.0), (-180.0, 90.0)]),
+    st.sampled_from(["lasso", "turn"]),
 )
 
 

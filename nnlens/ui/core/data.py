@@ -6,7 +6,7 @@ import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,6 +42,10 @@ class Projection:
         The key of the result; empty for a picture of a running job.
     x, y : ndarray, dims (sample,), float32
         Coordinates of the samples that have some.
+    z : ndarray, dims (sample,), float32, or None
+        How near each is to the eye, of a projection of three components; see `nnlens.ui.core.turning`.
+    whole : tuple of float or None
+        The extent, where it is not told by the coordinates: that of a body stays the same while it turns.
     positions : ndarray, dims (sample,), int
         Which samples of the run they are.
     title, caption : str
@@ -57,10 +61,14 @@ class Projection:
     title: str
     caption: str
     total: int
+    z: Floats | None = None
+    whole: Extent | None = None
 
     @cached_property
     def extent(self) -> Extent:
         """The square around all of it, as ``x0, y0, x1, y1``."""
+        if self.whole is not None:
+            return self.whole
         if not len(self.x):
             return (-1.0, -1.0, 1.0, 1.0)
         low = np.array([self.x.min(), self.y.min()], float)
@@ -244,7 +252,8 @@ class RunData:
         Parameters
         ----------
         result : Dataset
-            With ``projection`` (sample, component) of two components or more, and int64 ids.
+            With ``projection`` (sample, component) and int64 ids. Of more than three components the first three are
+            taken; of one, samples lie on a line.
         """
         key = str(result.attrs.get("key", ""))
         with self._lock:
@@ -265,12 +274,27 @@ class RunData:
             return self._projections.get(key) if key else None
 
     def _project(self, result: xr.Dataset, key: str) -> Projection:
-        xy = np.asarray(result["projection"].values[:, :2], np.float32)
+        places = np.asarray(result["projection"].values[:, :3], np.float32)
         positions = self.positions(result["sample"].values)
-        there = (positions >= 0) & np.isfinite(xy).all(axis=1)
-        x, y = (np.ascontiguousarray(xy[there, axis]) for axis in (0, 1))
+        there = (positions >= 0) & np.isfinite(places).all(axis=1)
+        axes = [np.ascontiguousarray(axis) for axis in places[there].T]
+        axes += [np.zeros(int(there.sum()), np.float32)] * (2 - len(axes))
+        z = axes[2] if len(axes) > 2 else None
         title, caption = (str(result.attrs.get(word, "")) for word in ("title", "caption"))
-        return Projection(key, x, y, positions[there], title, caption, len(self))
+        flat = Projection(key, axes[0], axes[1], positions[there], title, caption, len(self), z)
+        return flat if z is None else replace(flat, whole=ball(flat))
+
+
+def ball(projection: Projection) -> Extent:
+    """Find the square that surrounds three components however they are turned."""
+    axes = [projection.x, projection.y, *([] if projection.z is None else [projection.z])]
+    if not len(projection.x):
+        return (-1.0, -1.0, 1.0, 1.0)
+    middles = [float((axis.min() + axis.max()) / 2) for axis in axes]
+    squares = sum((axis - np.float32(middle)) ** 2 for axis, middle in zip(axes, middles, strict=True))
+    half = max(float(np.sqrt(np.max(squares))) * (1 + 2 * MARGIN), 1e-6)
+    x, y = middles[:2]
+    return (x - half, y - half, x + half, y + half)
 
 
 _RUNS: OrderedDict[str, RunData] = OrderedDict()

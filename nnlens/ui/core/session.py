@@ -17,7 +17,8 @@ from nnlens.lens.requesting import is_key
 from nnlens.state import NOTHING, ExplorerState, Mask, Resolver, replay
 from nnlens.ui.core.data import Projection, RunData, shared
 from nnlens.ui.core.linking import Hub
-from nnlens.ui.core.regions import in_box, in_lasso
+from nnlens.ui.core.regions import in_region
+from nnlens.ui.core.turning import read_turn, turned
 from nnlens.ui.look.palette import ClassColors
 from nnlens.ui.look.pictures import data_url
 from nnlens.ui.look.text import error_words
@@ -229,13 +230,11 @@ class Session(param.Parameterized):
 
     def _in_region(self, origin: Mapping[str, Any]) -> Mask | None:
         """Resolve a lasso or a box drawn in a projection."""
-        projection = self._projection(str(origin.get("projection", "")))
-        if projection is None:
+        found = self._projection(str(origin.get("projection", "")))
+        if found is None:
             return None
-        if origin["kind"] == "lasso":
-            inside = in_lasso(projection.x, projection.y, origin["corners"])
-        else:
-            inside = in_box(projection.x, projection.y, origin["box"])
+        projection = turned(found, read_turn(origin.get("turn")))
+        inside = in_region(projection.x, projection.y, origin)
         return self.data.mask(projection.positions[inside]) & self._among(origin.get("among"))
 
     def _projection(self, key: str) -> Projection | None:
