@@ -17,6 +17,7 @@ from nnlens.ui.architecture.room import Architecture
 from nnlens.ui.channels.room import Channels
 from nnlens.ui.core import images
 from nnlens.ui.core.catalog import Catalog
+from nnlens.ui.core.extras import restore_columns
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
 from nnlens.ui.core.url import Address
@@ -115,6 +116,7 @@ class Explorer:
     def furnish(self) -> None:
         """Take up what the address asks for, and show what is there: the sooner, the less is sent twice."""
         self._furnished = True
+        restore_columns(self.session, self.catalog)
         self.bottom.open()
         self.address.read()
         self._warn()

@@ -114,6 +114,17 @@ class Catalog:
         return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(PROJECTION)]
 
     @cached_property
+    def scorers(self) -> list[Tool]:
+        """What gives every sample of a run a number of its own, whatever the layer."""
+        return [
+            tool
+            for tool in self.tools
+            if tool.cls.scope == "dataset"
+            and not tool.on_layer
+            and ("sample",) in map(tuple, tool.cls.provides.values())
+        ]
+
+    @cached_property
     def judges(self) -> list[Tool]:
         """What gives numbers on a projection, for the line under a map."""
         return [

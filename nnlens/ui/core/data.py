@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -122,6 +123,14 @@ class RunData:
         self._made: dict[str, Any] = {}
         self._making = threading.RLock()  # one thing may be made of another
         self._lock = threading.Lock()
+        self._extra_steps: dict[str, tuple[NDArray[Any], NDArray[np.uint8]]] = {}
+
+    def for_session(self) -> RunData:
+        """Return these data for one session: columns that are added there are seen there only, all else is shared."""
+        self.correct, self._order  # noqa: B018 - made here, and so shared
+        own = copy.copy(self)
+        own.extras, own._extra_steps = dict(self.extras), {}
+        return own
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -206,9 +215,15 @@ class RunData:
 
     def steps(self, name: str) -> NDArray[np.uint8]:
         """Get the steps of a column in a palette of values, dims (sample,)."""
-        return self.once(
-            f"steps of {name}", lambda run: value_steps(run.column(name), logarithmic=name == "loss")
-        )
+        if name not in self.extras:
+            return self.once(
+                f"steps of {name}", lambda run: value_steps(run.column(name), logarithmic=name == "loss")
+            )
+        values = self.extras[name]
+        known = self._extra_steps.get(name)
+        if known is None or known[0] is not values:  # the same column may come again, of other parameters
+            known = self._extra_steps[name] = values, value_steps(values, logarithmic=False)
+        return known[1]
 
     def class_name(self, code: int) -> str:
         """Name a class; samples without a label, or with an impossible one, say so."""

@@ -65,7 +65,7 @@ class Session(param.Parameterized):
     hub : Hub
         Pushes selection, focus and hover into views.
     data : RunData
-        Shared with all sessions of the run.
+        Shared with all sessions of the run, but for the columns that results brought to this one.
     colors : ClassColors
         Which class has which color; at most ten have one at a time.
     """
@@ -83,7 +83,7 @@ class Session(param.Parameterized):
                 raise TypeError("a session needs a lens, or data")
             data = shared(lens.store)
         self.lens = lens
-        self.data = data
+        self.data = data.for_session()
         self.document = pn.state.curdoc
         self.closed = False
         if self.served:
