@@ -175,8 +175,8 @@ class Neighborhood:
         how = f"smoothed by Savitzky and Golay's filter, window {window}, order {ORDER}" if window else ""
         words = "as they are" if self.raw or not window else how
         return fill(
-            '<span class="cap" title="lines: hidden vectors, {words}; the sample\'s own in grey">{state} · {other}</span>',
-            words=words,
+            '<span class="cap" title="{words}">{state} · {other}</span>',
+            words=f"lines: hidden vectors, {words}; the sample's own in grey",
             state="raw" if self.raw else "smoothed",
             other=button("smoothed" if self.raw else "raw", "raw", kind="link"),
         )
