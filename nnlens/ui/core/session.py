@@ -33,6 +33,8 @@ Level = Literal["info", "warning", "error"]
 INLINE = 4096
 """Bytes of pixels up to which a single picture comes with the message that shows it."""
 KEPT_MESSAGES = 50
+SMALL = 64
+"""Pixels of a side up to which a picture is drawn with its pixels as squares."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,13 @@ class Session(param.Parameterized):
         """Whether the run holds smaller pictures than its data set."""
         return self.lens is not None and bool(self.lens.store.metadata.get("thumbnails"))
 
+    @property
+    def photo(self) -> str:
+        """The class of pictures that are larger than they are drawn, and so are not drawn pixel by pixel."""
+        return (
+            "photo" if self.thumbnails or self.data.once("side of a picture", _picture_side) > SMALL else ""
+        )
+
     def form_url(self, sample: int, form: Literal["full", "seen"]) -> str:
         """Tell where a sample's picture is at its true pixels, or as it went into the network.
 
@@ -264,6 +273,11 @@ class Session(param.Parameterized):
         """Resolve a cell of the confusion matrix; a side that is a list takes all of its classes."""
         sides = (np.isin(self.data.column(side), origin[side]) for side in ("label", "prediction"))
         return next(sides) & next(sides)
+
+
+def _picture_side(data: RunData) -> int:
+    """Tell how high or wide the run's pictures are."""
+    return max(data.images([int(data.ids[0])]).shape[1:3]) if data.pictured and len(data) else 0
 
 
 def _picture_bytes(data: RunData) -> int:
