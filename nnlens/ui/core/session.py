@@ -69,12 +69,17 @@ class Session(param.Parameterized):
         Shared with all sessions of the run, but for the columns that results brought to this one.
     colors : ClassColors
         Which class has which color; at most ten have one at a time.
+    page_ids : frozenset of str
+        The pages of plugins that there are.
+    claims : list of callable
+        Each may take an error, to show it where it happened, and says whether it did.
     """
 
     theme = param.Selector(
         default="light", objects=["light", "dark"], doc="Which palettes the views draw with."
     )
     messages = param.List(default=[], item_type=Message, doc="What the user was told, latest last.")
+    pages = param.Dict(default={}, doc="What the pages of plugins keep in the address, by ``dist:name``.")
     columns = param.Integer(default=0, doc="Counts up when a result brings columns to the run.")
 
     def __init__(self, lens: Lens | None, *, data: RunData | None = None, dark: bool = False) -> None:
@@ -93,6 +98,8 @@ class Session(param.Parameterized):
         self.state = ExplorerState(data.ids, run=data.name)
         self.hub = Hub(self.state, self.report)
         self.colors = ClassColors(data.label, len(data.class_names))
+        self.page_ids: frozenset[str] = frozenset()
+        self.claims: list[Callable[[BaseException], bool]] = []
         self.image_route: str | None = None
         self.resolvers: dict[str, Resolver] = {
             "lasso": self._in_region, "box": self._in_region, "range": self._in_range, "class": self._in_class,
@@ -118,6 +125,8 @@ class Session(param.Parameterized):
             What to do about it; an error's own when left out.
         """
         if isinstance(what, BaseException):
+            if any(claim(what) for claim in self.claims):
+                return
             log.error("an error was shown to the user", exc_info=what)
             text, own = error_words(what)
             hint = hint or own
