@@ -15,6 +15,7 @@ from nnlens.state import FRONT, Extent, Mask, Turn
 from nnlens.ui.core import raster
 from nnlens.ui.core.data import Positions, Projection, RunData
 from nnlens.ui.core.raster import NO_VALUE, Bytes
+from nnlens.ui.core.regions import in_box
 from nnlens.ui.core.turning import turned
 from nnlens.ui.look.palette import LEVELS, STEPS, ClassColors
 from nnlens.ui.maps.naming import apart, peaks, short
@@ -123,6 +124,11 @@ class Scene:
             return self._kept
         x, y = self.projection.x[self._kept], self.projection.y[self._kept]
         return self._kept[(x >= view[0]) & (x <= view[2]) & (y >= view[1]) & (y <= view[3])]
+
+    def holds(self, view: Extent) -> bool:
+        """Whether anything of the projection lies in a view, shown or not."""
+        there = self.projection
+        return there is not None and bool(in_box(there.x, there.y, view).any())
 
     @property
     def positions(self) -> Positions:
