@@ -38,10 +38,11 @@ from nnlens.ui.maps.projection_map import ProjectionMap
 from nnlens.ui.panels import controls
 from nnlens.ui.panels.analyses import Analyses
 from nnlens.ui.panels.banner import Banners
-from nnlens.ui.panels.bottom import Bottom, Tab
+from nnlens.ui.panels.bottom import OWN, Bottom, Tab
 from nnlens.ui.panels.header import Facts, Pill, Tools
 from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
+from nnlens.ui.panels.pages import page_tabs
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.tasks import TaskList
 from nnlens.ui.query.drop import ImageDrop
@@ -88,6 +89,7 @@ class Explorer:
                 data.name, data.key, data.images, {"full": lens.pictures.full, "seen": lens.pictures.seen}
             )
         self.catalog = Catalog(lens.registry)
+        self.session.page_ids = frozenset(info.id for info, _ in self.catalog.pages)
         self.work = Work(self.session)
         self.walk = Walk(self.session)
         self.stops = stops(lens.store)
@@ -226,6 +228,7 @@ class Explorer:
             Tab("Jobs", lambda: TaskList(session, self.work).view),
             Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
         ]
+        more += page_tabs(session, self.lens, self.work, self.catalog, {*OWN, *(tab.title for tab in more)})
         return Bottom(session, self.walk, more, self.channels)
 
     def _inspector(self) -> list[Any]:

@@ -26,6 +26,8 @@ Floats = NDArray[np.float32]
 Positions = NDArray[np.intp]
 KEPT_PROJECTIONS = 24
 """Of the run's size each: 60,000 samples are 0.7 MB."""
+CLASS_LOSS = "class-loss"
+"""What maps are colored by where the hue tells the label and its depth the loss; no name that a result can have."""
 MARGIN = 0.04
 """Room around a projection, as a share of its longer side."""
 
@@ -176,6 +178,11 @@ class RunData:
     def variables(self) -> tuple[str, ...]:
         """Names of the run's own columns that a map can be colored by."""
         return ("label", "prediction", "loss") if self.scored else ("label",)
+
+    @property
+    def colorings(self) -> tuple[str, ...]:
+        """What a map can be colored by without any result."""
+        return (*self.variables, CLASS_LOSS) if self.scored else self.variables
 
     @cached_property
     def _order(self) -> Positions:

@@ -28,6 +28,8 @@ DRAW, IDS_OF = "draw:", "ids:"
 """What begins the samples of a map that are no selection that can be made again."""
 KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection")
 MAPS = ("map_a", "map_b")
+PAGE = "page."
+"""What begins the key of a plugin's page."""
 
 Drop = Callable[[str], Any]
 
@@ -49,6 +51,7 @@ def to_query(session: Session, runs: Sequence[str] = ()) -> str:
     fields |= {"color": state.color_by} if state.color_by != "label" else {}
     fields |= {"focus": str(state.focus)} if state.focus is not None else {}
     fields |= {"classes": ",".join(map(str, state.visible)) or NO_CLASS} if state.visible is not None else {}
+    fields |= {f"{PAGE}{page}": _as_json(own) for page, own in session.pages.items()}
     if len(state.selection):
         fields |= _write_selection(state.selection)
     elif state.pending:  # it may still be made
@@ -125,13 +128,14 @@ def from_query(session: Session, query: str) -> None:
             read = replace(_read_map(which, found, drop), samples=_read_samples(session, which, found, drop))
             state.param.update(**{which: read})
     if "color" in found:
-        known = {*data.variables, *data.extras}
+        known = {*data.colorings, *data.extras}
         if found["color"] in known:
             state.color_by = found["color"]
         else:
             drop(f"the color {plain(found['color'])}")
     _read_focus(session, found, drop)
     _read_classes(session, found, drop)
+    _read_pages(session, found, drop)
     _read_selection(session, found, drop)
 
 
@@ -215,6 +219,15 @@ def _read_classes(session: Session, found: Mapping[str, str], drop: Drop) -> Non
         session.state.visible = sorted(set(codes))
 
 
+def _read_pages(session: Session, found: Mapping[str, str], drop: Drop) -> None:
+    """Keep what the pages of plugins get when they are opened; each checks its own."""
+    asked = {key.removeprefix(PAGE): text for key, text in found.items() if key.startswith(PAGE)}
+    read = {page: _read_json(text) for page, text in asked.items() if page in session.page_ids}
+    if len(read) < len(asked) or None in read.values():
+        drop("the state of a page that cannot be read")
+    session.pages = {page: own for page, own in read.items() if own}
+
+
 def _read_selection(session: Session, found: Mapping[str, str], drop: Drop) -> None:
     if "ids" in found:
         ids = ids_in([text[:18] for text in found["ids"].split(",")[:IDS]])
@@ -264,7 +277,7 @@ class Address:
         if self.location is not None:
             self._watchers = [
                 session.state.param.watch(session.guard(lambda _: self.write()), list(KEPT)),
-                session.param.watch(session.guard(lambda _: self.write()), "theme"),
+                session.param.watch(session.guard(lambda _: self.write()), ["theme", "pages"]),
             ]
 
     def read(self) -> None:

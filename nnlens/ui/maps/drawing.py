@@ -18,7 +18,7 @@ from bokeh.models import ColumnDataSource, Plot
 from nnlens.state import Extent, Mask
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.turning import read_turn
-from nnlens.ui.look.palette import TOKENS, class_palette, value_palette
+from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.look.plots import FLAT, bare
 from nnlens.ui.maps.gestures import Gestures
 from nnlens.ui.maps.marks import TOP, Marks, padded
@@ -81,8 +81,7 @@ class Drawing:
 
     def palette(self) -> tuple[str, ...]:
         """Choose the palette for theme and coloring."""
-        make = class_palette if self.scene.by_class else value_palette
-        return make(self.session.theme, len(self.session.data))
+        return self.scene.palette(self.session.theme)
 
     def _hook(self, plot: Any, element: hv.Image) -> None:
         """Take hold of the plot that HoloViews made; it may make another, as when a tab is opened again."""

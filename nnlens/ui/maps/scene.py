@@ -13,11 +13,20 @@ from numpy.typing import NDArray
 
 from nnlens.state import FRONT, Extent, Mask, Turn
 from nnlens.ui.core import raster
-from nnlens.ui.core.data import Positions, Projection, RunData
+from nnlens.ui.core.data import CLASS_LOSS, Positions, Projection, RunData
 from nnlens.ui.core.raster import NO_VALUE, Bytes
 from nnlens.ui.core.regions import in_box
 from nnlens.ui.core.turning import turned
-from nnlens.ui.look.palette import LEVELS, STEPS, ClassColors
+from nnlens.ui.look.palette import (
+    LEVELS,
+    STEPS,
+    ClassColors,
+    Theme,
+    class_loss_palette,
+    class_loss_steps,
+    class_palette,
+    value_palette,
+)
 from nnlens.ui.maps.naming import apart, peaks, short
 
 Mode = Literal["pixels", "dots", "pictures"]
@@ -249,10 +258,18 @@ class Scene:
         return int(self.data.ids[self.positions[best]])
 
     def tint(self, positions: Positions) -> Bytes:
-        """Find the color of samples: slots of classes, or steps of a number."""
-        if self.by_class:
-            return self.colors.slots(self.classes[positions])
-        return self.data.steps(self.by)[positions]
+        """Find the color of samples: slots of classes, steps of a number, or of the loss within a class."""
+        if not self.by_class and self.by != CLASS_LOSS:
+            return self.data.steps(self.by)[positions]
+        slots = self.colors.slots(self.classes[positions])
+        return slots if self.by_class else class_loss_steps(slots, self.data.steps("loss")[positions])
+
+    def palette(self, theme: Theme) -> tuple[str, ...]:
+        """Choose the palette that `pixels` and the places of dots are meant for."""
+        make = (
+            class_palette if self.by_class else class_loss_palette if self.by == CLASS_LOSS else value_palette
+        )
+        return make(theme, len(self.data))
 
     def _columns(self, rows: Positions, mask: Mask | None) -> Columns:
         """Give coordinates and palette places of rows."""

@@ -13,7 +13,7 @@ from nnlens.export.words import file_stem
 from nnlens.state import Mask
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.take_out import Download
-from nnlens.ui.look.palette import TOKENS, class_palette, value_palette
+from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.maps.scene import Scene
 
 SHARPNESS = 2
@@ -52,8 +52,7 @@ def map_picture(session: Session, scene: Scene) -> Picture:
     drawn.look(scene.view, SHARPNESS * scene.width, SHARPNESS * scene.height)
     mode, drawn.mode, drawn.sized = scene.mode, "pixels", True
     mask, tokens = session.state.mask, TOKENS[session.theme]
-    make = class_palette if scene.by_class else value_palette
-    palette = _colors(make(session.theme, len(session.data)), tokens["surface"])
+    palette = _colors(scene.palette(session.theme), tokens["surface"])
     image = Image.fromarray(palette[drawn.pixels(mask)][::-1])
     if mode != "pixels":
         drawn.mode = "dots"
