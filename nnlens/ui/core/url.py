@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlencode
 
 import panel as pn
 
-from nnlens.state import Draw, Extent, MapState, Selection, ids_in
+from nnlens.state import FRONT, TOOLS, Draw, Extent, MapState, Selection, ids_in
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.turning import read_turn
 from nnlens.ui.look.text import plain
 
 IDS = 200
@@ -27,6 +28,8 @@ DRAW, IDS_OF = "draw:", "ids:"
 """What begins the samples of a map that are no selection that can be made again."""
 KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection")
 MAPS = ("map_a", "map_b")
+PAGE = "page."
+"""What begins the key of a plugin's page."""
 
 Drop = Callable[[str], Any]
 
@@ -48,6 +51,7 @@ def to_query(session: Session, runs: Sequence[str] = ()) -> str:
     fields |= {"color": state.color_by} if state.color_by != "label" else {}
     fields |= {"focus": str(state.focus)} if state.focus is not None else {}
     fields |= {"classes": ",".join(map(str, state.visible)) or NO_CLASS} if state.visible is not None else {}
+    fields |= {f"{PAGE}{page}": _as_json(own) for page, own in session.pages.items()}
     if len(state.selection):
         fields |= _write_selection(state.selection)
     elif state.pending:  # it may still be made
@@ -62,6 +66,8 @@ def _write_map(which: str, shown: MapState) -> dict[str, str]:
     if shown.extent:
         written[f"{which}_view"] = ",".join(f"{number:.5g}" for number in shown.extent)
     written[f"{which}_of"] = _write_samples(shown.samples)
+    written[f"{which}_turn"] = ",".join(f"{angle:g}" for angle in shown.turn) if shown.turn != FRONT else ""
+    written[f"{which}_tool"] = shown.tool if shown.tool != TOOLS[0] else ""
     return {key: value for key, value in written.items() if value}
 
 
@@ -122,13 +128,14 @@ def from_query(session: Session, query: str) -> None:
             read = replace(_read_map(which, found, drop), samples=_read_samples(session, which, found, drop))
             state.param.update(**{which: read})
     if "color" in found:
-        known = {*data.variables, *data.extras}
+        known = {*data.colorings, *data.extras}
         if found["color"] in known:
             state.color_by = found["color"]
         else:
             drop(f"the color {plain(found['color'])}")
     _read_focus(session, found, drop)
     _read_classes(session, found, drop)
+    _read_pages(session, found, drop)
     _read_selection(session, found, drop)
 
 
@@ -138,7 +145,9 @@ def _read_map(which: str, found: Mapping[str, str], drop: Drop) -> MapState:
     if parameters is None:
         drop("parameters that cannot be read")
     view = _read_extent(found.get(f"{which}_view", ""))
-    return replace(read, parameters=parameters or {}, extent=view)
+    turn = read_turn(found.get(f"{which}_turn", "").split(","))
+    tool = next((name for name in TOOLS if name == found.get(f"{which}_tool")), TOOLS[0])
+    return replace(read, parameters=parameters or {}, extent=view, turn=turn, tool=tool)
 
 
 def _read_samples(
@@ -210,6 +219,15 @@ def _read_classes(session: Session, found: Mapping[str, str], drop: Drop) -> Non
         session.state.visible = sorted(set(codes))
 
 
+def _read_pages(session: Session, found: Mapping[str, str], drop: Drop) -> None:
+    """Keep what the pages of plugins get when they are opened; each checks its own."""
+    asked = {key.removeprefix(PAGE): text for key, text in found.items() if key.startswith(PAGE)}
+    read = {page: _read_json(text) for page, text in asked.items() if page in session.page_ids}
+    if len(read) < len(asked) or None in read.values():
+        drop("the state of a page that cannot be read")
+    session.pages = {page: own for page, own in read.items() if own}
+
+
 def _read_selection(session: Session, found: Mapping[str, str], drop: Drop) -> None:
     if "ids" in found:
         ids = ids_in([text[:18] for text in found["ids"].split(",")[:IDS]])
@@ -259,7 +277,7 @@ class Address:
         if self.location is not None:
             self._watchers = [
                 session.state.param.watch(session.guard(lambda _: self.write()), list(KEPT)),
-                session.param.watch(session.guard(lambda _: self.write()), "theme"),
+                session.param.watch(session.guard(lambda _: self.write()), ["theme", "pages"]),
             ]
 
     def read(self) -> None:
