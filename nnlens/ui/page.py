@@ -17,6 +17,7 @@ from nnlens.ui.architecture.room import Architecture
 from nnlens.ui.channels.room import Channels
 from nnlens.ui.core import images
 from nnlens.ui.core.catalog import Catalog
+from nnlens.ui.core.extras import restore_columns
 from nnlens.ui.core.samples_out import selection_downloads
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
@@ -41,10 +42,11 @@ from nnlens.ui.maps.projection_map import ProjectionMap
 from nnlens.ui.panels import controls
 from nnlens.ui.panels.analyses import Analyses
 from nnlens.ui.panels.banner import Banners
-from nnlens.ui.panels.bottom import Bottom, Tab
+from nnlens.ui.panels.bottom import OWN, Bottom, Tab
 from nnlens.ui.panels.header import Facts, Pill, Tools, with_export
 from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
+from nnlens.ui.panels.pages import page_tabs
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.table import sample_frame
 from nnlens.ui.panels.tasks import TaskList
@@ -92,6 +94,7 @@ class Explorer:
                 data.name, data.key, data.images, {"full": lens.pictures.full, "seen": lens.pictures.seen}
             )
         self.catalog = Catalog(lens.registry)
+        self.session.page_ids = frozenset(info.id for info, _ in self.catalog.pages)
         self.work = Work(self.session)
         self.walk = Walk(self.session)
         self.stops = stops(lens.store)
@@ -120,6 +123,7 @@ class Explorer:
     def furnish(self) -> None:
         """Take up what the address asks for, and show what is there: the sooner, the less is sent twice."""
         self._furnished = True
+        restore_columns(self.session, self.catalog)
         self.bottom.open()
         self.address.read()
         self._warn()
@@ -155,7 +159,8 @@ class Explorer:
             projection = None if result is None else self.session.data.projection(result)
             row = -1 if projection is None else int(projection.row[position])
             if projection is not None and row >= 0:
-                found[projection.title] = [float(projection.x[row]), float(projection.y[row])]
+                axes = (projection.x, projection.y, projection.z)
+                found[projection.title] = [float(axis[row]) for axis in axes if axis is not None]
         return found
 
     def header(self) -> list[Any]:
@@ -230,6 +235,7 @@ class Explorer:
             Tab("Jobs", lambda: TaskList(session, self.work).view),
             Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
         ]
+        more += page_tabs(session, self.lens, self.work, self.catalog, {*OWN, *(tab.title for tab in more)})
         return Bottom(session, self.walk, more, self.channels)
 
     def _inspector(self) -> list[Any]:

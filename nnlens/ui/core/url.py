@@ -14,10 +14,11 @@ from urllib.parse import parse_qs, urlencode
 
 import panel as pn
 
-from nnlens.state import Draw, Extent, MapState, Selection, ids_in
+from nnlens.state import FRONT, TOOLS, Draw, Extent, MapState, Selection, ids_in
 from nnlens.ui.core import choices
 from nnlens.ui.core.chosen import IDS_OF, PACKED_OF, as_json, known, read_ids, read_json, write_selection
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.turning import read_turn
 from nnlens.ui.look.text import plain
 
 NO_CLASS = "none"
@@ -25,6 +26,8 @@ DRAW = "draw:"
 """What begins the samples of a map that are drawn at random."""
 KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection", "choices")
 MAPS = ("map_a", "map_b")
+PAGE = "page."
+"""What begins the key of a plugin's page."""
 
 Drop = Callable[[str], Any]
 
@@ -46,6 +49,7 @@ def to_query(session: Session, runs: Sequence[str] = ()) -> str:
     fields |= {"color": state.color_by} if state.color_by != "label" else {}
     fields |= {"focus": str(state.focus)} if state.focus is not None else {}
     fields |= {"classes": ",".join(map(str, state.visible)) or NO_CLASS} if state.visible is not None else {}
+    fields |= {f"{PAGE}{page}": as_json(own) for page, own in session.pages.items()}
     fields |= choices.written(session)
     if len(state.selection):
         fields |= write_selection(state.selection)
@@ -61,6 +65,8 @@ def _write_map(which: str, shown: MapState) -> dict[str, str]:
     if shown.extent:
         written[f"{which}_view"] = ",".join(f"{number:.5g}" for number in shown.extent)
     written[f"{which}_of"] = _write_samples(shown.samples)
+    written[f"{which}_turn"] = ",".join(f"{angle:g}" for angle in shown.turn) if shown.turn != FRONT else ""
+    written[f"{which}_tool"] = shown.tool if shown.tool != TOOLS[0] else ""
     return {key: value for key, value in written.items() if value}
 
 
@@ -91,13 +97,14 @@ def from_query(session: Session, query: str) -> None:
             read = replace(_read_map(which, found, drop), samples=_read_samples(session, which, found, drop))
             state.param.update(**{which: read})
     if "color" in found:
-        known = {*data.variables, *data.extras}
+        known = {*data.colorings, *data.extras}
         if found["color"] in known:
             state.color_by = found["color"]
         else:
             drop(f"the color {plain(found['color'])}")
     _read_focus(session, found, drop)
     _read_classes(session, found, drop)
+    _read_pages(session, found, drop)
     _read_selection(session, found, drop)
     choices.read(session, found, drop)
 
@@ -108,7 +115,9 @@ def _read_map(which: str, found: Mapping[str, str], drop: Drop) -> MapState:
     if parameters is None:
         drop("parameters that cannot be read")
     view = _read_extent(found.get(f"{which}_view", ""))
-    return replace(read, parameters=parameters or {}, extent=view)
+    turn = read_turn(found.get(f"{which}_turn", "").split(","))
+    tool = next((name for name in TOOLS if name == found.get(f"{which}_tool")), TOOLS[0])
+    return replace(read, parameters=parameters or {}, extent=view, turn=turn, tool=tool)
 
 
 def _read_samples(
@@ -169,6 +178,15 @@ def _read_classes(session: Session, found: Mapping[str, str], drop: Drop) -> Non
         session.state.visible = sorted(set(codes))
 
 
+def _read_pages(session: Session, found: Mapping[str, str], drop: Drop) -> None:
+    """Keep what the pages of plugins get when they are opened; each checks its own."""
+    asked = {key.removeprefix(PAGE): text for key, text in found.items() if key.startswith(PAGE)}
+    read = {page: read_json(text) for page, text in asked.items() if page in session.page_ids}
+    if len(read) < len(asked) or None in read.values():
+        drop("the state of a page that cannot be read")
+    session.pages = {page: own for page, own in read.items() if own}
+
+
 def _read_selection(session: Session, found: Mapping[str, str], drop: Drop) -> None:
     if "ids" in found or "packed" in found:
         ids = read_ids(IDS_OF + found["ids"] if "ids" in found else PACKED_OF + found["packed"])
@@ -218,7 +236,7 @@ class Address:
         if self.location is not None:
             self._watchers = [
                 session.state.param.watch(session.guard(lambda _: self.write()), list(KEPT)),
-                session.param.watch(session.guard(lambda _: self.write()), "theme"),
+                session.param.watch(session.guard(lambda _: self.write()), ["theme", "pages"]),
             ]
 
     def read(self) -> None:

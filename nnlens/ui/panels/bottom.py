@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import panel as pn
@@ -27,6 +27,7 @@ from nnlens.ui.panels.matrix import ConfusionMatrix
 from nnlens.ui.panels.pool import Pool, Ranking
 from nnlens.ui.panels.table import SampleTable
 
+OWN = ("Overview", "Loss", "Confusion", "Table", "Pool", "Channels")
 PANEL = {"overflow": "hidden", "min-height": "0"}
 
 
@@ -39,10 +40,13 @@ class Tab:
     title : str
     build : callable
         Makes the content.
+    parts : list
+        What has ``hidden``, to be told when another tab is open.
     """
 
     title: str
     build: Callable[[], Any]
+    parts: list[Any] = field(default_factory=list)
 
 
 class Bottom:
@@ -103,8 +107,8 @@ class Bottom:
         holder = self._holders[place]
         if not len(holder):
             holder[:] = [self.tabs[place].build()]
-        for other, parts in self._hideable.items():
-            for part in parts:
+        for other, tab in enumerate(self.tabs):
+            for part in (*self._hideable.get(other, ()), *tab.parts):
                 part.hidden = other != place
         for other, each in enumerate(self._holders):
             each.visible = other == place
