@@ -11,7 +11,7 @@ import pytest
 from nnlens.errors import SamplesError
 from nnlens.state import Draw, Selection
 from nnlens.ui.core.session import Session
-from nnlens.ui.look.files import FileButton
+from nnlens.ui.look.upload import FileButton
 from nnlens.ui.maps.stored import LARGEST, stored_maps
 from nnlens.ui.page import Explorer
 from nnlens.ui.panels import controls as module

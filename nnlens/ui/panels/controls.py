@@ -15,10 +15,10 @@ from nnlens.ui.core.data import CLASS_LOSS
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop, Which
 from nnlens.ui.look.fields import SEGMENTS, SLIM, ParameterForm, choice, labelled
-from nnlens.ui.look.files import FileButton
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import WIDE, icon
 from nnlens.ui.look.text import fill, plain
+from nnlens.ui.look.upload import FileButton
 from nnlens.ui.maps.projecting import Projecting
 from nnlens.ui.maps.stored import ENDINGS, LARGEST, stored_maps, take_file
 from nnlens.ui.panels.classes import ClassChips
