@@ -17,6 +17,7 @@ from nnlens.ui.architecture.room import Architecture
 from nnlens.ui.channels.room import Channels
 from nnlens.ui.core import images
 from nnlens.ui.core.catalog import Catalog
+from nnlens.ui.core.extras import restore_columns
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
 from nnlens.ui.core.url import Address
@@ -41,6 +42,7 @@ from nnlens.ui.panels.bottom import OWN, Bottom, Tab
 from nnlens.ui.panels.header import Facts, Pill, Tools
 from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
+from nnlens.ui.panels.losses import Losses
 from nnlens.ui.panels.pages import page_tabs
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.tasks import TaskList
@@ -119,6 +121,7 @@ class Explorer:
     def furnish(self) -> None:
         """Take up what the address asks for, and show what is there: the sooner, the less is sent twice."""
         self._furnished = True
+        restore_columns(self.session, self.catalog)
         self.bottom.open()
         self.address.read()
         self._warn()
@@ -154,7 +157,8 @@ class Explorer:
             projection = None if result is None else self.session.data.projection(result)
             row = -1 if projection is None else int(projection.row[position])
             if projection is not None and row >= 0:
-                found[projection.title] = [float(projection.x[row]), float(projection.y[row])]
+                axes = (projection.x, projection.y, projection.z)
+                found[projection.title] = [float(axis[row]) for axis in axes if axis is not None]
         return found
 
     def offer(self, runs: Mapping[str, str]) -> None:
@@ -238,7 +242,8 @@ class Explorer:
             Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
         ]
         more += page_tabs(session, self.lens, self.work, self.catalog, {*OWN, *(tab.title for tab in more)})
-        return Bottom(session, self.walk, more, self.channels)
+        losses = lambda: Losses(session, self.work, self.catalog, self.walk)  # noqa: E731
+        return Bottom(session, self.walk, more, self.channels, losses)
 
     def _inspector(self) -> list[Any]:
         session, work, projecting = self.session, self.work, self.projecting

@@ -55,6 +55,8 @@ MAPS = st.builds(
             Selection(np.arange(N) * 3, {"kind": "range", "variable": "loss", "low": 0.0, "high": 1.0}),
         ]
     ),
+    st.sampled_from([(0.0, 0.0), (30.5, -20.0), (-180.0, 90.0)]),
+    st.sampled_from(["lasso", "turn"]),
 )
 
 
@@ -72,7 +74,7 @@ def test_samples_of_a_map_that_cannot_be_chosen_are_dropped_with_a_word(text):
     MAPS,
     st.sampled_from([None, 0, 9]),
     st.sampled_from([None, [], [1, 3]]),
-    st.sampled_from(["label", "loss"]),
+    st.sampled_from(["label", "loss", "class-loss"]),
 )
 def test_what_is_written_reads_back(map_a, map_b, focus, visible, color):
     one, other = new_session(), new_session()

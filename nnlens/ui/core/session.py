@@ -15,9 +15,11 @@ import param
 
 from nnlens.lens.requesting import is_key
 from nnlens.state import NOTHING, ExplorerState, Mask, Resolver, replay
-from nnlens.ui.core.data import Projection, RunData, shared
+from nnlens.ui.core.data import RunData, shared
 from nnlens.ui.core.linking import Hub
-from nnlens.ui.core.regions import in_box, in_lasso
+from nnlens.ui.core.projection import Projection
+from nnlens.ui.core.regions import in_region
+from nnlens.ui.core.turning import read_turn, turned
 from nnlens.ui.look.palette import ClassColors
 from nnlens.ui.look.pictures import data_url
 from nnlens.ui.look.text import error_words
@@ -32,6 +34,8 @@ Level = Literal["info", "warning", "error"]
 INLINE = 4096
 """Bytes of pixels up to which a single picture comes with the message that shows it."""
 KEPT_MESSAGES = 50
+SMALL = 64
+"""Pixels of a side up to which a picture is drawn with its pixels as squares."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Session(param.Parameterized):
     hub : Hub
         Pushes selection, focus and hover into views.
     data : RunData
-        Shared with all sessions of the run.
+        Shared with all sessions of the run, but for the columns that results brought to this one.
     colors : ClassColors
         Which class has which color; at most ten have one at a time.
     page_ids : frozenset of str
@@ -86,7 +90,7 @@ class Session(param.Parameterized):
                 raise TypeError("a session needs a lens, or data")
             data = shared(lens.store)
         self.lens = lens
-        self.data = data
+        self.data = data.for_session()
         self.document = pn.state.curdoc
         self.closed = False
         if self.served:
@@ -199,6 +203,13 @@ class Session(param.Parameterized):
         """Whether the run holds smaller pictures than its data set."""
         return self.lens is not None and bool(self.lens.store.metadata.get("thumbnails"))
 
+    @property
+    def photo(self) -> str:
+        """The class of pictures that are larger than they are drawn, and so are not drawn pixel by pixel."""
+        return (
+            "photo" if self.thumbnails or self.data.once("side of a picture", _picture_side) > SMALL else ""
+        )
+
     def form_url(self, sample: int, form: Literal["full", "seen"]) -> str:
         """Tell where a sample's picture is at its true pixels, or as it went into the network.
 
@@ -238,13 +249,11 @@ class Session(param.Parameterized):
 
     def _in_region(self, origin: Mapping[str, Any]) -> Mask | None:
         """Resolve a lasso or a box drawn in a projection."""
-        projection = self._projection(str(origin.get("projection", "")))
-        if projection is None:
+        found = self._projection(str(origin.get("projection", "")))
+        if found is None:
             return None
-        if origin["kind"] == "lasso":
-            inside = in_lasso(projection.x, projection.y, origin["corners"])
-        else:
-            inside = in_box(projection.x, projection.y, origin["box"])
+        projection = turned(found, read_turn(origin.get("turn")))
+        inside = in_region(projection.x, projection.y, origin)
         return self.data.mask(projection.positions[inside]) & self._among(origin.get("among"))
 
     def _projection(self, key: str) -> Projection | None:
@@ -274,6 +283,11 @@ class Session(param.Parameterized):
         """Resolve a cell of the confusion matrix; a side that is a list takes all of its classes."""
         sides = (np.isin(self.data.column(side), origin[side]) for side in ("label", "prediction"))
         return next(sides) & next(sides)
+
+
+def _picture_side(data: RunData) -> int:
+    """Tell how high or wide the run's pictures are."""
+    return max(data.images([int(data.ids[0])]).shape[1:3]) if data.pictured and len(data) else 0
 
 
 def _picture_bytes(data: RunData) -> int:

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlencode
 
 import panel as pn
 
-from nnlens.state import Draw, Extent, MapState, Selection, ids_in
+from nnlens.state import FRONT, TOOLS, Draw, Extent, MapState, Selection, ids_in
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.turning import read_turn
 from nnlens.ui.look.text import plain
 
 IDS = 200
@@ -65,6 +66,8 @@ def _write_map(which: str, shown: MapState) -> dict[str, str]:
     if shown.extent:
         written[f"{which}_view"] = ",".join(f"{number:.5g}" for number in shown.extent)
     written[f"{which}_of"] = _write_samples(shown.samples)
+    written[f"{which}_turn"] = ",".join(f"{angle:g}" for angle in shown.turn) if shown.turn != FRONT else ""
+    written[f"{which}_tool"] = shown.tool if shown.tool != TOOLS[0] else ""
     return {key: value for key, value in written.items() if value}
 
 
@@ -125,7 +128,7 @@ def from_query(session: Session, query: str) -> None:
             read = replace(_read_map(which, found, drop), samples=_read_samples(session, which, found, drop))
             state.param.update(**{which: read})
     if "color" in found:
-        known = {*data.variables, *data.extras}
+        known = {*data.colorings, *data.extras}
         if found["color"] in known:
             state.color_by = found["color"]
         else:
@@ -142,7 +145,9 @@ def _read_map(which: str, found: Mapping[str, str], drop: Drop) -> MapState:
     if parameters is None:
         drop("parameters that cannot be read")
     view = _read_extent(found.get(f"{which}_view", ""))
-    return replace(read, parameters=parameters or {}, extent=view)
+    turn = read_turn(found.get(f"{which}_turn", "").split(","))
+    tool = next((name for name in TOOLS if name == found.get(f"{which}_tool")), TOOLS[0])
+    return replace(read, parameters=parameters or {}, extent=view, turn=turn, tool=tool)
 
 
 def _read_samples(

@@ -136,10 +136,10 @@ class FirstMaps:
     def _better(self, which: Which, rest: list[Which]) -> None:
         projecting, place = self.projecting, self.projecting.places[which]
         best = self._plain(projecting.state(which), self._ranked(which)[0].id)
-        untouched = place.shown is not None and replace(projecting.state(which), extent=None) == place.shown
+        untouched = place.shown is not None and projecting.state(which).asked == place.shown
         # two quick maps of one layer are the same map
         worth = self.improve or self._alike or projecting.estimate(best) <= PATIENT
-        if untouched and worth and place.shown != best and place.offer is None:
+        if untouched and worth and place.shown != best.asked and place.offer is None:
             projecting.set_quietly(which, best)
             projecting.submit(which, best)
         projecting.after(which, lambda: self._improve(rest))

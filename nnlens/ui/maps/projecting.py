@@ -222,7 +222,7 @@ class Projecting(param.Parameterized):
     def draw(self, which: Which, state: MapState, result: xr.Dataset) -> None:
         """Draw a result."""
         place = self.places[which]
-        place.shown, place.result = replace(state, extent=None), result
+        place.shown, place.result = state.asked, result
         place.offer, place.trouble = None, None
         self.maps[which].set_result(result, of=self.samples_of(state))
         self.session.resume()  # a selection of the address may have been drawn on this map

@@ -10,6 +10,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from nnlens.ui.core.data import CLASS_LOSS
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop, Which
 from nnlens.ui.look.fields import SEGMENTS, SLIM, ParameterForm, choice, labelled
@@ -21,7 +22,14 @@ from nnlens.ui.panels.classes import ClassChips
 from nnlens.ui.panels.filters import FilterField
 from nnlens.ui.panels.made_of import MadeOf
 
-COLORS: tuple[tuple[str, str], ...] = (("Label", "label"), ("Pred", "prediction"), ("Loss", "loss"))
+COLORS: tuple[tuple[str, str], ...] = (
+    ("Label", "label"),
+    ("Prediction", "prediction"),
+    ("Loss", "loss"),
+    ("Label × loss", CLASS_LOSS),
+)
+COLORS_DOC = """What colors the points of both maps.
+Loss: the stronger, the higher. Label × loss: the color of the label, stronger where the loss is higher."""
 
 
 ECHO = 4.0
@@ -156,9 +164,9 @@ class ColorChoice:
         state = self.session.state
         extras = [(plain(name.replace("_", " "), 24), name) for name in self.session.data.extras]
         chosen = self.session.guard(lambda variable: setattr(state, "color_by", variable))
-        own = [color for color in COLORS if color[1] in self.session.data.variables]
+        own = [color for color in COLORS if color[1] in self.session.data.colorings]
         self._widget = choice("Color by", [*own, *extras], state.color_by, chosen)
-        self.view[:] = [labelled("Color by", self._widget, "What colors the points of both maps.")]
+        self.view[:] = [labelled("Color by", self._widget, COLORS_DOC)]
 
     def _follow(self, variable: str) -> None:
         if self._widget.value != variable:
