@@ -27,7 +27,7 @@ from playwright.sync_api import Error, sync_playwright
 
 from nnlens import open_store
 from nnlens.testing import wait_until
-from nnlens.testing.browser import FLAGS, READY
+from nnlens.testing.browser import FLAGS, NO_TOUR, READY
 
 PROBE = Path(__file__).with_name("views_probe.js")
 LASSO = [(-0.62, 0.30), (-0.33, 0.62), (0.07, 0.58), (0.15, 0.33), (-0.11, 0.15), (-0.36, 0.11)]
@@ -39,6 +39,7 @@ class Page:
 
     def __init__(self, browser, url: str) -> None:
         self.page = browser.new_page(viewport={"width": 1440, "height": 900})
+        self.page.add_init_script(NO_TOUR)
         self.received, self.requests, self.errors = 0, [], []
         self.page.on("websocket", lambda socket: socket.on("framereceived", self._count))
         self.page.on("request", lambda request: self.requests.append(request.url))

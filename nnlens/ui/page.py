@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -51,6 +51,7 @@ from nnlens.ui.panels.pages import page_tabs
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.table import sample_frame
 from nnlens.ui.panels.tasks import TaskList
+from nnlens.ui.panels.tour import Tour
 from nnlens.ui.query.drop import ImageDrop
 from nnlens.ui.query.panel import TITLE as QUERY
 from nnlens.ui.query.panel import Query
@@ -106,7 +107,8 @@ class Explorer:
         self.channels = (
             Channels(self.session, self.work, self.catalog, self.stops) if self.catalog.feature_maps else None
         )
-        self.help = Help(self.session, lens, self.catalog)
+        self.tour = Tour(scored=data.scored)
+        self.help = Help(self.session, lens, self.catalog, self.tour)
         self.facts = Facts(self.session, runs, open_run)
         self.pill = Pill(self.session, self._share if self.catalog.shared else None)
         self._in_common: InCommon | None = None
@@ -163,6 +165,16 @@ class Explorer:
                 axes = (projection.x, projection.y, projection.z)
                 found[projection.title] = [float(axis[row]) for axis in axes if axis is not None]
         return found
+
+    def offer(self, runs: Mapping[str, str]) -> None:
+        """Offer runs to be opened from here, by name with why one cannot be."""
+        self.facts.offer(runs)
+        self.address.runs = list(runs)
+
+    def leave(self) -> None:
+        """End what goes on here: another run stands on the page."""
+        self.work.close()
+        self.session.closed = True
 
     def header(self) -> list[Any]:
         """Return the parts of the bar at the top."""
@@ -269,6 +281,7 @@ class Explorer:
             *([self.channels.dialog.view] if self.channels else []),
             Banners(session).view,
             self.help.view,
+            self.tour,
             *([ImageDrop(self._dropped, session.guard)] if self._can_query else []),
             *strip.dialogs,
             self._keys(),  # the last: where it stands, all stands

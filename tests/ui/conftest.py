@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL, READY
+from nnlens.testing.browser import ALL, NO_TOUR, READY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,8 +37,10 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
     """Open an address and wait until the page stands; ``page.errors`` and ``page.addresses`` tell what went on."""
     pages = []
 
-    def opened(url: str, width: int = 1440, height: int = 900) -> Any:
+    def opened(url: str, width: int = 1440, height: int = 900, first_visit: bool = False) -> Any:
         page = chromium.new_page(viewport={"width": width, "height": height})
+        if not first_visit:
+            page.add_init_script(NO_TOUR)
         pages.append(page)
         page.errors, page.addresses = [], []
         page.on("pageerror", lambda error: page.errors.append(str(error)))

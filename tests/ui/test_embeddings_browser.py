@@ -100,7 +100,7 @@ def test_the_page_says_what_there_is_and_why_there_is_no_more(page, run):
         "Pool": ("Pool of all",) if pictured else ("No pictures", "made of embeddings alone"),
         "Table": ("Table of all", "60 samples", "label"),
         "Analyses": ("Compute",),
-        "Plugins": ("loaded",),
+        "Plugins": ("ready",),
         "Overview": ("No predictions",),
     }.items():
         page.get_by_role("tab", name=tab).click()

@@ -221,7 +221,7 @@ def test_every_tab_opens(page):
         "Channels": "No sample in focus",
         "Analyses": "Compute",
         "Jobs": "PCA",
-        "Plugins": "loaded",
+        "Plugins": "ready",
         "Overview": "Worst of all",
     }.items():
         page.page.get_by_role("tab", name=tab).click()

@@ -9,7 +9,7 @@ from functools import cached_property
 from nnlens.analysis import Analysis, wants_layer
 from nnlens.errors import PluginError
 from nnlens.registry import PluginInfo, Registry
-from nnlens.registry.discovery import RULES, VIEWS
+from nnlens.registry.discovery import MODELS, RULES, SAMPLES, VIEWS
 from nnlens.schema import Dims
 from nnlens.ui.look.text import plain
 from nnlens.view import Page
@@ -102,6 +102,8 @@ class Catalog:
             *self.plugins,
             *registry.list_plugins(VIEWS, load=True),
             *registry.list_plugins(RULES, load=True),
+            *registry.list_plugins(MODELS),
+            *registry.list_plugins(SAMPLES),
         ]
         self.registry = registry
         self.tools = sorted(_usable(registry, self.plugins), key=_rank)

@@ -50,10 +50,15 @@ class Facts:
         self, session: Session, runs: Sequence[str] = (), open_run: Callable[[str], Any] | None = None
     ) -> None:
         actions = {"run": lambda value, _: open_run(value) if open_run else None}
+        self.session, self._can_open = session, open_run is not None
         self.view = _part(session, actions, 480)
-        self.view.show(self._markup(session, [run for run in runs if open_run]))
+        self.offer(dict.fromkeys(runs, ""))
 
-    def _markup(self, session: Session, runs: Sequence[str]) -> Markup:
+    def offer(self, runs: Mapping[str, str]) -> None:
+        """Offer runs, by name with why one cannot be opened."""
+        self.view.show(self._markup(self.session, runs if self._can_open else {}))
+
+    def _markup(self, session: Session, runs: Mapping[str, str]) -> Markup:
         share = accuracy(session)
         chance = 1 / max(len(session.data.class_names), 1)
         near = share < NEAR_CHANCE * chance and len(session.data.class_names) > 1
@@ -88,7 +93,7 @@ def run_title(session: Session) -> str:
     return " × ".join(names) if whole else plain(session.data.name)
 
 
-def _run_menu(session: Session, runs: Sequence[str]) -> Markup:
+def _run_menu(session: Session, runs: Mapping[str, str]) -> Markup:
     current = session.data.name
     if len(runs) < 2:
         return fill(
@@ -98,10 +103,10 @@ def _run_menu(session: Session, runs: Sequence[str]) -> Markup:
         fill(
             '<option value="{run}" {on}>{short}</option>',
             run=run,
-            short=plain(run),
-            on="selected" if run == current else "",
+            short=plain(f"{plain(run, 32)}: {why}", 100) if why else plain(run),
+            on="selected" if run == current else "disabled" if why else "",
         )
-        for run in runs
+        for run, why in runs.items()
     )
     return fill(
         '<select data-act="run" aria-label="run" title="open another run">{options}</select>', options=options
