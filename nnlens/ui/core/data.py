@@ -16,15 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from nnlens.schema import UNLABELLED
 from nnlens.state import Ids, Mask
-from nnlens.ui.core.projection import Projection, ball
+from nnlens.ui.core.projection import Floats, Positions, Projection, ball
 from nnlens.ui.core.raster import value_steps
 
 if TYPE_CHECKING:
     from nnlens.store import Store
 
 T = TypeVar("T")
-Floats = NDArray[np.float32]
-Positions = NDArray[np.intp]
 KEPT_PROJECTIONS = 24
 """Of the run's size each: 60,000 samples are 0.7 MB."""
 CLASS_LOSS = "class-loss"

@@ -1,4 +1,4 @@
-"""Where samples stand on a map."""
+"""Coordinates of a run's samples, as a map shows them."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from nnlens.state import FRONT, Extent, Mask, Turn
 from nnlens.ui.core import raster
-from nnlens.ui.core.data import CLASS_LOSS, Positions, RunData
-from nnlens.ui.core.projection import Projection
+from nnlens.ui.core.data import CLASS_LOSS, RunData
+from nnlens.ui.core.projection import Positions, Projection
 from nnlens.ui.core.raster import NO_VALUE, Bytes
 from nnlens.ui.core.regions import in_box
 from nnlens.ui.core.turning import turned
@@ -261,11 +261,8 @@ class Scene:
     def _columns(self, rows: Positions, mask: Mask | None) -> Columns:
         """Give coordinates and palette places of rows."""
         if self.projection is None:
-            return {
-                "x": np.zeros(0, np.float32),
-                "y": np.zeros(0, np.float32),
-                "place": np.zeros(0, np.uint8),
-            }
+            nothing = np.zeros(0, np.float32)
+            return {"x": nothing, "y": nothing, "place": nothing.astype(np.uint8)}
         positions = self._of(rows)
         chosen = np.ones(len(rows), bool) if mask is None else mask[positions]
         tint = self.tint(positions).astype(np.int16)
