@@ -87,6 +87,41 @@ def test_low_values_recede_and_high_ones_stand_out(theme):
 
 
 @pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("samples", [1_000, 60_000])
+def test_a_class_deepens_with_its_loss_and_stays_apart_from_the_others(theme, samples):
+    surface, width = TOKENS[theme]["surface"], SLOTS + 1
+    colors = palette.class_loss_palette(theme, samples)
+    assert (
+        len(colors) == len(palette.value_palette(theme, samples)) and width * palette.DEPTHS <= palette.STEPS
+    )
+    dimmed, full = (
+        np.array(colors[start : start + width * palette.DEPTHS]).reshape(palette.DEPTHS, width)
+        for start in (1, 1 + palette.STEPS)
+    )
+    for slot in range(width):
+        against = [contrast(color, surface) for color in full[:, slot]]
+        assert (np.diff(against) > 0).all() and against[-1] >= 7
+        far = [np.linalg.norm(oklab(color) - oklab(surface)) for color in (dimmed[-1, slot], full[0, slot])]
+        assert far[0] < 0.9 * far[1], "the strongest that is not selected is weaker than any that is"
+    for row in full:  # the least distance of two classes at one depth
+        assert min(np.linalg.norm(oklab(a) - oklab(b)) for a, b in combinations(row[:SLOTS], 2)) > 0.045
+    accent = oklab(TOKENS[theme]["accent"])
+    assert min(np.linalg.norm(oklab(color) - accent) for color in full.ravel()) > 0.09
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, OTHER), st.integers(0, palette.STEPS)), min_size=1))
+def test_steps_of_class_and_loss_tell_both(samples):
+    slots, steps = (np.array(column, np.uint8) for column in zip(*samples, strict=True))
+    joined = palette.class_loss_steps(slots, steps)
+    there = steps > 0
+    np.testing.assert_array_equal(joined == 0, ~there)
+    np.testing.assert_array_equal((joined[there] - 1) % (SLOTS + 1), slots[there])
+    depth = (joined[there].astype(int) - 1) // (SLOTS + 1)
+    np.testing.assert_array_equal(depth, (steps[there].astype(int) - 1) * palette.DEPTHS // palette.STEPS)
+
+
+@pytest.mark.parametrize("theme", THEMES)
 def test_zero_of_signed_values_is_the_surface(theme):
     assert palette.diverging(theme, 21)[10].upper() == TOKENS[theme]["surface"]
 

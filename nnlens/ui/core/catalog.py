@@ -12,6 +12,7 @@ from nnlens.registry import PluginInfo, Registry
 from nnlens.registry.discovery import RULES, VIEWS
 from nnlens.schema import Dims
 from nnlens.ui.look.text import plain
+from nnlens.view import Page
 
 PROJECTION: Mapping[str, Dims] = {"projection": ("sample", "component")}
 ATTRIBUTIONS: tuple[Mapping[str, Dims], ...] = (
@@ -38,6 +39,8 @@ SHARED: Mapping[str, Dims] = {
     "value": ("sample", "effect"),
 }
 """What says how chosen samples differ from the rest."""
+SAMPLE_SCORES = ("label_error", "hardness")
+"""What says of each sample how little its label fits, and how hard it is."""
 SEARCH: Mapping[str, Dims] = {
     "vector": ("sample", "component"),
     "axis": ("component", "channel"),
@@ -100,6 +103,7 @@ class Catalog:
             *registry.list_plugins(VIEWS, load=True),
             *registry.list_plugins(RULES, load=True),
         ]
+        self.registry = registry
         self.tools = sorted(_usable(registry, self.plugins), key=_rank)
 
     def tool(self, analysis: str) -> Tool | None:
@@ -107,6 +111,13 @@ class Catalog:
         exact = [tool for tool in self.tools if tool.id == analysis]
         short = [tool for tool in self.tools if tool.info.name == analysis]
         return next(iter(exact or (short if len(short) == 1 else [])), None)
+
+    @cached_property
+    def pages(self) -> list[tuple[PluginInfo, type[Page]]]:
+        """The pages that plugins bring, each a tab."""
+        usable = [info for info in self.listed if info.group == VIEWS and info.error is None]
+        classes = [(info, self.registry.load(info.id, VIEWS)) for info in usable]
+        return [(info, cls) for info, cls in classes if issubclass(cls, Page)]
 
     @cached_property
     def projections(self) -> list[Tool]:
@@ -208,6 +219,16 @@ class Catalog:
     def searches(self) -> list[Tool]:
         """What gives a space to look for similar samples in."""
         return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(SEARCH)]
+
+    @cached_property
+    def sample_scores(self) -> dict[str, Tool]:
+        """What ranks all samples without being told a layer, by the variable that it gives."""
+        whole = [tool for tool in self.tools if tool.cls.scope == "dataset" and not tool.on_layer]
+        found = {
+            score: next((tool for tool in whole if tool.provides({score: ("sample",)})), None)
+            for score in SAMPLE_SCORES
+        }
+        return {score: tool for score, tool in found.items() if tool is not None}
 
     @cached_property
     def shared(self) -> list[Tool]:

@@ -6,7 +6,7 @@ import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,69 +15,18 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from nnlens.schema import UNLABELLED
-from nnlens.state import Extent, Ids, Mask
+from nnlens.state import Ids, Mask
+from nnlens.ui.core.projection import Floats, Positions, Projection, ball
 from nnlens.ui.core.raster import value_steps
 
 if TYPE_CHECKING:
     from nnlens.store import Store
 
 T = TypeVar("T")
-Floats = NDArray[np.float32]
-Positions = NDArray[np.intp]
 KEPT_PROJECTIONS = 24
 """Of the run's size each: 60,000 samples are 0.7 MB."""
-MARGIN = 0.04
-"""Room around a projection, as a share of its longer side."""
-
-
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """Coordinates of samples on a plane, and where they come from.
-
-    Attributes
-    ----------
-    key : str
-        The key of the result; empty for a picture of a running job.
-    x, y : ndarray, dims (sample,), float32
-        Coordinates of the samples that have some.
-    positions : ndarray, dims (sample,), int
-        Which samples of the run they are.
-    title, caption : str
-        What was really used, from the attributes of the result.
-    total : int
-        Samples of the run.
-    """
-
-    key: str
-    x: Floats
-    y: Floats
-    positions: Positions
-    title: str
-    caption: str
-    total: int
-
-    @cached_property
-    def extent(self) -> Extent:
-        """The square around all of it, as ``x0, y0, x1, y1``."""
-        if not len(self.x):
-            return (-1.0, -1.0, 1.0, 1.0)
-        low = np.array([self.x.min(), self.y.min()], float)
-        high = np.array([self.x.max(), self.y.max()], float)
-        half = max((high - low).max() / 2 * (1 + 2 * MARGIN), 1e-6)
-        x, y = (low + high) / 2
-        return (float(x - half), float(y - half), float(x + half), float(y + half))
-
-    @cached_property
-    def row(self) -> Positions:
-        """For each position of the run its row here; −1 where it was left out, dims (sample,)."""
-        rows = np.full(self.total, -1, np.intp)
-        rows[self.positions] = np.arange(len(self.positions))
-        return rows
-
-    @property
-    def left_out(self) -> int:
-        """How many samples of the run are not here."""
-        return self.total - len(self.positions)
+CLASS_LOSS = "class-loss"
+"""What maps are colored by where the hue tells the label and its depth the loss; no name that a result can have."""
 
 
 @dataclass(eq=False)
@@ -169,6 +118,11 @@ class RunData:
         """Names of the run's own columns that a map can be colored by."""
         return ("label", "prediction", "loss") if self.scored else ("label",)
 
+    @property
+    def colorings(self) -> tuple[str, ...]:
+        """What a map can be colored by without any result."""
+        return (*self.variables, CLASS_LOSS) if self.scored else self.variables
+
     @cached_property
     def _order(self) -> Positions:
         return np.argsort(self.ids, kind="stable")
@@ -237,7 +191,8 @@ class RunData:
         Parameters
         ----------
         result : Dataset
-            With ``projection`` (sample, component) of two components or more, and int64 ids.
+            With ``projection`` (sample, component) and int64 ids. Of more than three components the first three are
+            taken; of one, samples lie on a line.
         """
         key = str(result.attrs.get("key", ""))
         with self._lock:
@@ -258,12 +213,15 @@ class RunData:
             return self._projections.get(key) if key else None
 
     def _project(self, result: xr.Dataset, key: str) -> Projection:
-        xy = np.asarray(result["projection"].values[:, :2], np.float32)
+        places = np.asarray(result["projection"].values[:, :3], np.float32)
         positions = self.positions(result["sample"].values)
-        there = (positions >= 0) & np.isfinite(xy).all(axis=1)
-        x, y = (np.ascontiguousarray(xy[there, axis]) for axis in (0, 1))
+        there = (positions >= 0) & np.isfinite(places).all(axis=1)
+        axes = [np.ascontiguousarray(axis) for axis in places[there].T]
+        axes += [np.zeros(int(there.sum()), np.float32)] * (2 - len(axes))
+        z = axes[2] if len(axes) > 2 else None
         title, caption = (str(result.attrs.get(word, "")) for word in ("title", "caption"))
-        return Projection(key, x, y, positions[there], title, caption, len(self))
+        flat = Projection(key, axes[0], axes[1], positions[there], title, caption, len(self), z)
+        return flat if z is None else replace(flat, whole=ball(flat))
 
 
 _RUNS: OrderedDict[str, RunData] = OrderedDict()

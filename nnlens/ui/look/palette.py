@@ -60,8 +60,14 @@ LEVELS = 10
 """Densities of a color on a map."""
 STEPS = 127
 """Colors of a continuous variable on a map: twice (selected, dimmed) and the surface make 255."""
+DEPTHS = STEPS // (SLOTS + 1)
+"""Depths of a class's color by loss: a step of a value's palette is one depth of one slot."""
 FAINTEST = 0.7
 """How much of its color a pixel with one sample has; with many it has all."""
+PALEST, PALE = 0.5, 0.6
+"""How much of its color a class has where the loss is lowest, and of that what is not selected."""
+OWN, DEEPEST = 0.6, 0.55
+"""At which share of the depths a class has its very color, and how much ink the deepest of all has."""
 SPARSE = 5_000
 """Below this many samples the unselected are dimmed less, or they vanish."""
 DIM: Mapping[Theme, tuple[float, float]] = MappingProxyType({"light": (0.26, 0.34), "dark": (0.28, 0.42)})
@@ -129,6 +135,38 @@ def value_palette(theme: Theme, samples: int) -> tuple[str, ...]:
     ground, colors = TOKENS[theme]["surface"], sequential(theme, STEPS)
     shown = (mix(c, ground, share) for share in (dim_share(theme, samples), 1.0) for c in colors)
     return (CLEAR, *shown, TOKENS[theme]["line2"])
+
+
+@lru_cache
+def class_loss_palette(theme: Theme, samples: int) -> tuple[str, ...]:
+    """Make the palette of a map colored by class and loss at once.
+
+    Returns
+    -------
+    tuple of str
+        As `value_palette`, of which the steps are depth × slot; those beyond show nothing.
+    """
+    ground, dim = TOKENS[theme]["surface"], dim_share(theme, samples)
+    steps = [(color, depth / (DEPTHS - 1)) for depth in range(DEPTHS) for color in slot_colors(theme)]
+    # what is not selected is never as strong as what is: it keeps to its own color
+    dimmed = [mix(color, ground, dim * (PALE + (1 - PALE) * share)) for color, share in steps]
+    full = [_deepened(theme, color, share) for color, share in steps]
+    rest = [ground] * (STEPS - len(steps))
+    return (CLEAR, *dimmed, *rest, *full, *rest, TOKENS[theme]["line2"])
+
+
+def _deepened(theme: Theme, color: str, share: float) -> str:
+    """Return the color of a class by depth: from half of it, through it, to what stands out of the surface more."""
+    tokens = TOKENS[theme]
+    if share <= OWN:
+        return mix(color, tokens["surface"], PALEST + (1 - PALEST) * share / OWN)
+    return mix(tokens["ink"], color, DEEPEST * (share - OWN) / (1 - OWN))
+
+
+def class_loss_steps(slots: Codes, steps: Codes) -> NDArray[np.uint8]:
+    """Join slots of classes and steps of the loss into steps of `class_loss_palette`, dims (sample,); 0 stays 0."""
+    depth = (steps.astype(np.intp) - 1) * DEPTHS // STEPS
+    return np.where(steps == 0, 0, 1 + depth * (SLOTS + 1) + slots).astype(np.uint8)
 
 
 @lru_cache
