@@ -177,7 +177,8 @@ def test_the_record_is_the_runs_row(inspector, lens):
     order = sorted(range(10), key=lambda code: -chance[code])
     bars = inspector.page.evaluate(
         "all('.bar[data-act=explain]').map(n => [n.querySelector('.cut').textContent.trim(),"
-        " n.querySelector('.num').textContent, parseFloat(n.querySelector('i[style*=width]').style.width), !!n.querySelector('.tag')])"
+        " n.querySelector('.num').textContent, parseFloat(n.querySelector('i[style*=width]').style.width),"
+        " !!n.querySelector('.tag')])"
     )
     assert [bar[0] for bar in bars] == [names[code] for code in order]
     for code, (_, number, width, marked) in zip(order, bars, strict=True):
