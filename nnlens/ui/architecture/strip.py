@@ -54,12 +54,16 @@ class Strip:
             css="architecture.css",
             sizing_mode="stretch_both",
         )
-        self._place = {layer.name: at for at, layer in enumerate(self.scene.layers)}
+        self._places = {layer.name: at for at, layer in enumerate(self.scene.layers)}
         self.focused = Focused(session, work, catalog.layer_means, self._dress)
         session.state.param.watch(session.guard(lambda _: self.paint()), ["map_a", "map_b"])
         session.hub.register("faces", lambda _: self.focused.ask(), "focus")
         measures.param.watch(session.guard(lambda _: self.paint()), "changes")
         self._rest()
+
+    def place(self, layer: str) -> int:
+        """Return the place of a layer in the network."""
+        return self._places[layer]
 
     def paint(self) -> None:
         """Draw the network with its pins and measures."""
@@ -90,4 +94,4 @@ class Strip:
         """Put the faces on; where they are on their way, boxes breathe."""
         waiting = {name: WAITING for name in self.focused.wanted if more and name not in faces}
         dressed = {**waiting, **faces}
-        self.view.faces = {str(self._place[name]): list(drawn) for name, drawn in dressed.items()}
+        self.view.faces = {str(self.place(name)): list(drawn) for name, drawn in dressed.items()}

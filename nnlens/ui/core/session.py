@@ -186,6 +186,11 @@ class Session(param.Parameterized):
         else:
             guarded()
 
+    def soon(self, seconds: float, function: Callable[[], Any]) -> None:
+        """Run a function with the page's lock after some time; not at all without a server."""
+        if self.served and not self.gone:
+            self.document.add_timeout_callback(self.guard(function), int(1e3 * seconds))
+
     def image_url(self, sample: int) -> str:
         """Tell where a sample's picture is: an address of our server, or the picture itself.
 

@@ -10,9 +10,11 @@ import panel as pn
 from markupsafe import Markup
 
 from nnlens.ui.channels.room import Channels
+from nnlens.ui.core.choices import choose, follow
 from nnlens.ui.core.samples_out import picture_downloads
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.take_out import TakeOut
+from nnlens.ui.core.taking import cornered
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.absent import no_network
 from nnlens.ui.look.live import Live
@@ -94,6 +96,7 @@ class Bottom:
         )
         # not the tabs of panel-material-ui: those take titles for markup, and build plots anew at every switch
         self.view = pn.Column(self._bar, *self._holders, **FILL)
+        follow(session, "tab", self._asked)
 
     @property
     def opened(self) -> bool:
@@ -104,7 +107,13 @@ class Bottom:
         """Open a tab by its title."""
         self._open(self._place(title))
 
+    def _asked(self, title: str) -> None:
+        """Open the tab that a link names, where there is one."""
+        if any(tab.title == title for tab in self.tabs):
+            self.open(title)
+
     def _open(self, place: int) -> None:
+        choose(self.session, "tab", self.tabs[place].title if place else "")
         holder = self._holders[place]
         if not len(holder):
             holder[:] = [self.tabs[place].build()]
@@ -187,8 +196,11 @@ class Bottom:
     def _pool(self) -> pn.Column:
         pool = Pool(self.session, self.walk, size=60, label="pool")
         self._hideable[self._place("Pool")] = [pool]
-        out = TakeOut(self.session, "take the pool out", picture_downloads(self.session, self.walk))
-        return _wide(pn.Row(pool.view, out, **FILL))
+        place = {"top": "-4px", "right": "0"}
+        out = TakeOut(
+            self.session, "take the pool out", picture_downloads(self.session, self.walk), styles=place
+        )
+        return _wide(cornered(pool.view, out))
 
     def _channels(self) -> pn.Column:
         panel = self.channels.panel() if self.channels else Pool(self.session, self.walk)
