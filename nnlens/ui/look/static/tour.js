@@ -32,7 +32,7 @@ function place(box, width, height) {  // below, above, left or right of a box, w
 
 export function render({model, el}) {
   const make = (tag, name, text = '') => Object.assign(document.createElement(tag), {className: name, textContent: text})
-  const ring = make('div', 'ring'), card = make('div', 'card')
+  const ring = make('div', 'tour-ring'), card = make('div', 'tour-card')
   const title = make('div', 'b'), text = make('div', 'sec'), row = make('div', 'row')
   const next = make('button', 'do main'), back = make('button', 'do', 'Back'), skip = make('button', 'link', 'Skip tour')
   for (const each of [next, back, skip]) each.type = 'button'
