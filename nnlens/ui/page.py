@@ -46,6 +46,7 @@ from nnlens.ui.panels.bottom import OWN, Bottom, Tab
 from nnlens.ui.panels.header import Facts, Pill, Tools, with_export
 from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
+from nnlens.ui.panels.losses import Losses
 from nnlens.ui.panels.pages import page_tabs
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.table import sample_frame
@@ -236,7 +237,8 @@ class Explorer:
             Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
         ]
         more += page_tabs(session, self.lens, self.work, self.catalog, {*OWN, *(tab.title for tab in more)})
-        return Bottom(session, self.walk, more, self.channels)
+        losses = lambda: Losses(session, self.work, self.catalog, self.walk)  # noqa: E731
+        return Bottom(session, self.walk, more, self.channels, losses)
 
     def _inspector(self) -> list[Any]:
         session, work, projecting = self.session, self.work, self.projecting

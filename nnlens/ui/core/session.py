@@ -15,8 +15,9 @@ import param
 
 from nnlens.lens.requesting import is_key
 from nnlens.state import NOTHING, ExplorerState, Mask, Resolver, replay
-from nnlens.ui.core.data import Projection, RunData, shared
+from nnlens.ui.core.data import RunData, shared
 from nnlens.ui.core.linking import Hub
+from nnlens.ui.core.projection import Projection
 from nnlens.ui.core.regions import in_region
 from nnlens.ui.core.turning import read_turn, turned
 from nnlens.ui.look.palette import ClassColors
@@ -184,6 +185,11 @@ class Session(param.Parameterized):
             self.document.add_next_tick_callback(lambda: pn.state.onload(guarded))
         else:
             guarded()
+
+    def soon(self, seconds: float, function: Callable[[], Any]) -> None:
+        """Run a function with the page's lock after some time; not at all without a server."""
+        if self.served and not self.gone:
+            self.document.add_timeout_callback(self.guard(function), int(1e3 * seconds))
 
     def image_url(self, sample: int) -> str:
         """Tell where a sample's picture is: an address of our server, or the picture itself.

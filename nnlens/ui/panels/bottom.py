@@ -21,8 +21,10 @@ from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.text import fill, joined, plain
 from nnlens.ui.look.theme import static
+from nnlens.ui.panels import spread
 from nnlens.ui.panels.confusions import Confusions
 from nnlens.ui.panels.histogram import LossHistogram
+from nnlens.ui.panels.losses import Losses
 from nnlens.ui.panels.matrix import ConfusionMatrix
 from nnlens.ui.panels.pool import Pool, Ranking
 from nnlens.ui.panels.table import SampleTable
@@ -60,17 +62,25 @@ class Bottom:
         Those after the tabs of its own.
     channels : Channels, optional
         Gets a tab, and the place of the pictures in the overview.
+    losses : callable, optional
+        Makes what the tab of the loss shows; a histogram when left out.
     """
 
     def __init__(
-        self, session: Session, walk: Walk, more: Sequence[Tab] = (), channels: Channels | None = None
+        self,
+        session: Session,
+        walk: Walk,
+        more: Sequence[Tab] = (),
+        channels: Channels | None = None,
+        losses: Callable[[], Losses] | None = None,
     ) -> None:
-        self.session, self.walk, self.channels = session, walk, channels
+        self.session, self.walk, self.channels, self._make_losses = session, walk, channels, losses
+        session.resolvers[spread.KIND] = lambda origin: spread.resolve(session.data, origin)
         self._hideable: dict[int, list[Any]] = {}
         self._crossed: Confusions | None = None
         self.tabs: list[Tab] = [
             Tab("Overview", self._overview),
-            Tab("Loss", lambda: _wide(self._loss())),
+            Tab("Loss", self._losses),
             Tab("Confusion", self._confusions),
             Tab("Table", self._table),
             Tab("Pool", self._pool),
@@ -126,6 +136,13 @@ class Bottom:
         if not self.session.data.scored:
             return Live(no_network("No losses"), css="bottom.css")
         return LossHistogram(self.session).panel()
+
+    def _losses(self) -> pn.Column:
+        if self._make_losses is None or not self.session.data.scored:
+            return _wide(self._loss())
+        losses = self._make_losses()
+        self._hideable[self._place("Loss")] = [losses]
+        return _wide(losses.view)
 
     def _confusion(self) -> Any:
         if not self.session.data.scored:

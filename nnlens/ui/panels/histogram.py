@@ -126,7 +126,7 @@ class LossHistogram:
         self._figure.add_glyph(self._source, self._chosen)
         ticks(
             self._figure.below[0],
-            {p: _power(p) for p in range(int(np.ceil(edges[0])), int(edges[-1]) + 1, 2)},
+            {p: power(p) for p in range(int(np.ceil(edges[0])), int(edges[-1]) + 1, 2)},
         )
         top = int(np.log10(max(self.bins.counts.max(), 1)))
         ticks(self._figure.right[0], {float(height(10**p)): f"{10**p:,}" for p in range(1, top + 1)})
@@ -175,8 +175,9 @@ def height(counts: Any) -> NDArray[np.float64]:
     return np.log10(1 + np.asarray(counts, np.float64))
 
 
-def _power(power: int) -> str:
-    return {0: "1", 1: "10"}.get(power, f"1e{power}")
+def power(exponent: int) -> str:
+    """Write a power of ten for a tick."""
+    return {0: "1", 1: "10"}.get(exponent, f"1e{exponent}")
 
 
 def _ends(edges: NDArray[np.float64]) -> tuple[float, float]:
