@@ -407,7 +407,8 @@ def test_every_key_of_the_help_does_what_it_says(visit, folder):
     assert [key for key, _ in (*HELP, *POINTER)] == list(CHECKS)
     hands = Hands(visit("?run=one"), Lens(folder / "one").store)
     for check in CHECKS.values():
-        check(hands); print("DONE", check, len(hands.page.errors), flush=True)
+        check(hands)
+        print("DONE", check, len(hands.page.errors), flush=True)
 
 
 def test_about_names_model_data_versions_and_license(visit, folder):

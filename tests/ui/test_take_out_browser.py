@@ -240,7 +240,9 @@ def reopens(page, open_page):
     tab(page, "Channels")
     page.locator("button.ch:visible").nth(4).click()
     page.wait_for_function("location.search.includes('at.channel=')")
-    page.evaluate("all('[role=tab]').find(n => n.textContent === 'Confusion').click()")  # the dialog lies over it
+    page.evaluate(
+        "all('[role=tab]').find(n => n.textContent === 'Confusion').click()"
+    )  # the dialog lies over it
     wanted = (
         "at.tab=Confusion",
         "at.sides",
