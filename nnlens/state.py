@@ -163,6 +163,11 @@ class ExplorerState(param.Parameterized):
     visible = param.List(
         default=None, allow_None=True, item_type=int, doc="Classes shown; None is all of them."
     )
+    folds = param.List(
+        default=[],
+        item_type=int,
+        doc="Groups of layers that were folded or unfolded by hand, by their number in the network.",
+    )
     selection = param.ClassSelector(
         class_=Selection,
         default=Selection(),

@@ -75,13 +75,17 @@ def test_samples_of_a_map_that_cannot_be_chosen_are_dropped_with_a_word(text):
     st.sampled_from([None, 0, 9]),
     st.sampled_from([None, [], [1, 3]]),
     st.sampled_from(["label", "loss", "class-loss"]),
+    st.lists(st.integers(0, 99), max_size=4, unique=True).map(sorted),
 )
-def test_what_is_written_reads_back(map_a, map_b, focus, visible, color):
+def test_what_is_written_reads_back(map_a, map_b, focus, visible, color, folds):
     one, other = new_session(), new_session()
-    one.state.param.update(map_a=map_a, map_b=map_b, focus=focus, visible=visible, color_by=color)
+    one.state.param.update(
+        map_a=map_a, map_b=map_b, focus=focus, visible=visible, color_by=color, folds=folds
+    )
     from_query(other, "?" + to_query(one))
     assert (other.state.map_a, other.state.map_b) == (map_a, map_b)
     assert (other.state.focus, other.state.visible, other.state.color_by) == (focus, visible, color)
+    assert other.state.folds == folds
     assert not other.messages
 
 

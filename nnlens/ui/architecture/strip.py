@@ -57,6 +57,7 @@ class Strip:
         self._place = {layer.name: at for at, layer in enumerate(self.scene.layers)}
         self.focused = Focused(session, work, catalog.layer_means, self._dress)
         session.state.param.watch(session.guard(lambda _: self.paint()), ["map_a", "map_b"])
+        session.state.param.watch(session.guard(lambda _: self._refold()), "folds")
         session.hub.register("faces", lambda _: self.focused.ask(), "focus")
         measures.param.watch(session.guard(lambda _: self.paint()), "changes")
         self._rest()
@@ -77,8 +78,19 @@ class Strip:
         self.measures.want([layer.name for layer, _ in boxes if layer.name in self.stops])
 
     def _fold(self, key: str) -> None:
-        self.scene.toggle(key)
-        self._rest()
+        """Fold a group, or unfold it; the address keeps it."""
+        number, state = self.scene.number(key), self.session.state
+        if number is not None:
+            state.folds = sorted({*state.folds} ^ {number})
+
+    def _refold(self) -> None:
+        state = self.session.state
+        there = self.scene.turn(state.folds)
+        if there != state.folds:
+            self.session.report("The address folds layers that this network does not have.", "info")
+            state.folds = there
+        else:
+            self._rest()
 
     def _picked(self, layer: str, keys: Mapping[str, Any]) -> None:
         if layer in self.stops:

@@ -26,7 +26,7 @@ LENGTH = 8_000
 NO_CLASS = "none"
 DRAW, IDS_OF = "draw:", "ids:"
 """What begins the samples of a map that are no selection that can be made again."""
-KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection")
+KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection", "folds")
 MAPS = ("map_a", "map_b")
 PAGE = "page."
 """What begins the key of a plugin's page."""
@@ -52,6 +52,7 @@ def to_query(session: Session, runs: Sequence[str] = ()) -> str:
     fields |= {"focus": str(state.focus)} if state.focus is not None else {}
     fields |= {"classes": ",".join(map(str, state.visible)) or NO_CLASS} if state.visible is not None else {}
     fields |= {f"{PAGE}{page}": _as_json(own) for page, own in session.pages.items()}
+    fields |= {"folds": ",".join(map(str, state.folds))} if state.folds else {}
     if len(state.selection):
         fields |= _write_selection(state.selection)
     elif state.pending:  # it may still be made
@@ -134,6 +135,9 @@ def from_query(session: Session, query: str) -> None:
         else:
             drop(f"the color {plain(found['color'])}")
     _read_focus(session, found, drop)
+    if "folds" in found:  # the strip knows which there are
+        texts = [text[:6] for text in found["folds"].split(",")[:IDS]]
+        state.folds = sorted({*ids_in(texts)})
     _read_classes(session, found, drop)
     _read_pages(session, found, drop)
     _read_selection(session, found, drop)
