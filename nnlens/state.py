@@ -163,11 +163,7 @@ class ExplorerState(param.Parameterized):
     visible = param.List(
         default=None, allow_None=True, item_type=int, doc="Classes shown; None is all of them."
     )
-    folds = param.List(
-        default=[],
-        item_type=int,
-        doc="Groups of layers that were folded or unfolded by hand, by their number in the network.",
-    )
+    choices = param.Dict(default={}, doc="What was chosen inside of panels, by name, as short texts.")
     selection = param.ClassSelector(
         class_=Selection,
         default=Selection(),

@@ -18,16 +18,20 @@ from nnlens.ui.channels.room import Channels
 from nnlens.ui.core import images
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.extras import restore_columns
+from nnlens.ui.core.samples_out import selection_downloads
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
+from nnlens.ui.core.taking import cornered
 from nnlens.ui.core.url import Address
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.core.work import Work
 from nnlens.ui.inspector.attributions import Attributions
+from nnlens.ui.inspector.kept import keep
 from nnlens.ui.inspector.looking import Looking
 from nnlens.ui.inspector.neighborhood import Neighborhood
 from nnlens.ui.inspector.sample import Inspector
-from nnlens.ui.look.parts import FILL, pane
+from nnlens.ui.inspector.taking import maps_out
+from nnlens.ui.look.parts import FILL, WIDE, pane
 from nnlens.ui.look.shell import adopt, asked_theme, put, shell
 from nnlens.ui.look.text import percent
 from nnlens.ui.look.theme import HEADER, static
@@ -39,11 +43,13 @@ from nnlens.ui.panels import controls
 from nnlens.ui.panels.analyses import Analyses
 from nnlens.ui.panels.banner import Banners
 from nnlens.ui.panels.bottom import OWN, Bottom, Tab
-from nnlens.ui.panels.header import Facts, Pill, Tools
+from nnlens.ui.panels.header import Facts, Pill, Tools, with_export
 from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
+from nnlens.ui.panels.losses import Losses
 from nnlens.ui.panels.pages import page_tabs
 from nnlens.ui.panels.plugins import PluginList
+from nnlens.ui.panels.table import sample_frame
 from nnlens.ui.panels.tasks import TaskList
 from nnlens.ui.query.drop import ImageDrop
 from nnlens.ui.query.panel import TITLE as QUERY
@@ -160,7 +166,8 @@ class Explorer:
 
     def header(self) -> list[Any]:
         """Return the parts of the bar at the top."""
-        return [self.facts.view, self.pill.view, self.tools.view]
+        downloads = selection_downloads(self.session, self.walk, lambda: sample_frame(self.session))
+        return [self.facts.view, with_export(self.session, self.pill, downloads), self.tools.view]
 
     def _keys(self) -> Keys:
         state = self.session.state
@@ -186,6 +193,7 @@ class Explorer:
             "jobs": lambda *_: self.bottom.open("Jobs"),
             "theme": lambda *_: setattr(self.session, "theme", "light" if self.session.dark else "dark"),
             "help": lambda *_: self.help.open(),
+            "link": lambda *_: self.address.tell(),
             "drawer": lambda *_: self._toggle_drawer(),
         }
         tools = Tools(self.session, actions)
@@ -229,17 +237,20 @@ class Explorer:
             Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
         ]
         more += page_tabs(session, self.lens, self.work, self.catalog, {*OWN, *(tab.title for tab in more)})
-        return Bottom(session, self.walk, more, self.channels)
+        losses = lambda: Losses(session, self.work, self.catalog, self.walk)  # noqa: E731
+        return Bottom(session, self.walk, more, self.channels, losses)
 
     def _inspector(self) -> list[Any]:
         session, work, projecting = self.session, self.work, self.projecting
         looking = Looking(session, projecting, self.catalog.attributions, self.stops)
-        parts: list[Any] = [Inspector(session, self.walk, self.places, looking)]
+        views: list[Any] = [Inspector(session, self.walk, self.places, looking).view]
         if self.catalog.attributions:
-            parts.append(Attributions(session, work, looking, self.catalog.checks))
+            explained = Attributions(session, work, looking, self.catalog.checks)
+            keep(session, looking, self.catalog.checks)
+            views.append(cornered(explained.view, maps_out(explained), **WIDE))
         if self.catalog.neighbors:
-            parts.append(Neighborhood(session, work, projecting, self.catalog, looking))
-        return [part.view for part in parts]
+            views.append(Neighborhood(session, work, projecting, self.catalog, looking).view)
+        return views
 
     def _body(self) -> pn.Column:
         session = self.session

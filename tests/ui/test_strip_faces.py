@@ -15,6 +15,7 @@ from nnlens.ui.architecture.room import Architecture
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
+from nnlens.ui.core.url import from_query, to_query
 from nnlens.ui.core.work import Work
 
 LAYERS = [LayerInfo("conv", "Conv2d", (4, 8, 8)), LayerInfo("far", "Conv2d", (4, 4, 4))]
@@ -101,9 +102,13 @@ def test_folds_of_the_address_are_those_that_the_network_has(tiny_lens):
     strip = Architecture(session, stops(tiny_lens.store), Work(session), catalog).strip
     assert strip.scene.groups, "nothing to fold"
     before = strip.view.html
-    session.state.folds = [0]
-    assert strip.view.html != before and not session.messages
-    session.state.folds = [0, 77]
-    assert session.state.folds == [0] and "does not have" in session.messages[-1].text
     strip._fold(next(iter(strip.scene.groups)))
-    assert session.state.folds == [] and strip.view.html == before
+    assert strip.view.html != before and session.state.choices["folds"] == "0"
+    other = Session(tiny_lens)
+    from_query(other, to_query(session) + "&theme=light")
+    again = Architecture(other, stops(tiny_lens.store), Work(other), catalog).strip
+    assert again.view.html == strip.view.html and not other.messages
+    strip._fold(next(iter(strip.scene.groups)))
+    assert strip.view.html == before and "folds" not in to_query(session)
+    other.state.choices = {"folds": "0,77,-1,<b>"}
+    assert again.view.html != before and "does not have" in other.messages[-1].text

@@ -19,6 +19,7 @@ from nnlens.ui.channels.heatmap import Floats, Heatmap
 from nnlens.ui.channels.measures import class_of
 from nnlens.ui.channels.photo import PHOTO, VALUES, over_photo, switch
 from nnlens.ui.channels.source import ChannelSource
+from nnlens.ui.channels.taking import dialog_out
 from nnlens.ui.channels.top import TopPhotos
 from nnlens.ui.channels.values import Values
 from nnlens.ui.look.live import Live
@@ -137,7 +138,8 @@ class ChannelDialog:
             **WIDE,
             stylesheets=[":host { padding: 12px 16px 16px; overflow-y: auto; gap: 12px; }"],
         )
-        self.view[:] = [self._head, inner, self._outside]
+        out = dialog_out(self, styles={"position": "absolute", "right": "48px", "top": "12px"})
+        self.view[:] = [self._head, inner, out, self._outside]
         source.session.hub.register(
             "top photos", lambda _: self._top.paint() if self.view.visible else None, "focus"
         )

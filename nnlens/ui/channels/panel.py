@@ -12,7 +12,9 @@ from nnlens.errors import NNLensError
 from nnlens.ui.channels import grid
 from nnlens.ui.channels.heatmap import Heatmap
 from nnlens.ui.channels.source import ChannelSource
+from nnlens.ui.channels.taking import panel_out
 from nnlens.ui.channels.values import Values
+from nnlens.ui.core.taking import headed
 from nnlens.ui.look.live import Faced, Live
 from nnlens.ui.look.parts import FILL, button, empty, icon_button
 from nnlens.ui.look.pictures import data_url
@@ -57,7 +59,8 @@ class ChannelPanel:
         self._body = Faced(actions=actions, guard=guard, css=css, sizing_mode="stretch_both")
         self._sheet: tuple[Any, bytes] = (None, b"")
         self.heat = None if more else Heatmap(source.session, "units of the layer", pick)
-        parts = [self._head, self._body, *([self.heat.view] if self.heat else [])]
+        head = self._head if more else headed(self._head, panel_out(self))  # the small form has no room
+        parts = [head, self._body, *([self.heat.view] if self.heat else [])]
         self.view = pn.Column(*parts, **FILL, styles={"min-height": "0", "overflow": "hidden"})
         source.views.append(self)
         source.param.watch(guard(lambda _: self.paint()), ["changes", "sort"])

@@ -39,6 +39,8 @@ SHARED: Mapping[str, Dims] = {
     "value": ("sample", "effect"),
 }
 """What says how chosen samples differ from the rest."""
+SAMPLE_SCORES = ("label_error", "hardness")
+"""What says of each sample how little its label fits, and how hard it is."""
 SEARCH: Mapping[str, Dims] = {
     "vector": ("sample", "component"),
     "axis": ("component", "channel"),
@@ -217,6 +219,16 @@ class Catalog:
     def searches(self) -> list[Tool]:
         """What gives a space to look for similar samples in."""
         return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(SEARCH)]
+
+    @cached_property
+    def sample_scores(self) -> dict[str, Tool]:
+        """What ranks all samples without being told a layer, by the variable that it gives."""
+        whole = [tool for tool in self.tools if tool.cls.scope == "dataset" and not tool.on_layer]
+        found = {
+            score: next((tool for tool in whole if tool.provides({score: ("sample",)})), None)
+            for score in SAMPLE_SCORES
+        }
+        return {score: tool for score, tool in found.items() if tool is not None}
 
     @cached_property
     def shared(self) -> list[Tool]:

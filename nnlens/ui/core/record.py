@@ -17,6 +17,8 @@ from nnlens.ui.core.data import RunData
 from nnlens.ui.core.session import Session
 
 SHOWN_CLASSES = 10
+AT_ONCE = 16_384
+"""Samples whose probabilities are held at once: of a thousand classes 130 MB."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,22 @@ def margin(probability: NDArray[np.float64] | None, label: int) -> float:
     if probability is None or not 0 <= label < len(probability) or len(probability) < 2:
         return math.nan
     return float(probability[label] - np.delete(probability, label).max())
+
+
+def margins(logits: NDArray[Any], label: NDArray[Any]) -> NDArray[np.float32]:
+    """Return what `margin` does for all samples at once, dims (sample,)."""
+    found = np.full(len(label), np.nan, np.float32)
+    if logits.shape[1] < 2:
+        return found
+    known = (label >= 0) & (label < logits.shape[1]) & np.isfinite(logits).all(axis=1)
+    for at in np.array_split(np.flatnonzero(known), -(-len(label) // AT_ONCE) or 1):
+        chances = np.exp(logits[at] - logits[at].max(axis=1, keepdims=True), dtype=np.float64)
+        chances /= chances.sum(axis=1, keepdims=True)
+        rows = np.arange(len(at))
+        own = chances[rows, label[at]]
+        chances[rows, label[at]] = -1
+        found[at] = own - chances.max(axis=1)
+    return found
 
 
 def facts(session: Session, record: Record) -> dict[str, str]:

@@ -15,8 +15,9 @@ import param
 
 from nnlens.lens.requesting import is_key
 from nnlens.state import NOTHING, ExplorerState, Mask, Resolver, replay
-from nnlens.ui.core.data import Projection, RunData, shared
+from nnlens.ui.core.data import RunData, shared
 from nnlens.ui.core.linking import Hub
+from nnlens.ui.core.projection import Projection
 from nnlens.ui.core.regions import in_region
 from nnlens.ui.core.turning import read_turn, turned
 from nnlens.ui.look.palette import ClassColors

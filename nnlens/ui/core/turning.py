@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnlens.state import FRONT, Turn
-from nnlens.ui.core.data import Projection
+from nnlens.ui.core.projection import Projection
 
 UPRIGHT = 90.0
 

@@ -138,9 +138,14 @@ class Attributions:
                 '<div class="part"><div class="h3">Attribution</div><div class="cap">{why}</div></div>',
                 why=WHY_SHORT,
             )
-        return self._part(self._figures(), self.looking.sample)
+        return self._part(self.figures(), self.looking.sample)
 
-    def _figures(self) -> list[Figure]:
+    def figures(self) -> list[Figure]:
+        """Return the pictures that belong side by side, those that are on their way included."""
+        with self._lock:
+            return self._row_of_figures()
+
+    def _row_of_figures(self) -> list[Figure]:
         looking, found = self.looking, self.explanations.found
         made = {
             slot: self._drawer.mapped(slot, looking.tool(analysis).title, found.get(analysis), analysis)

@@ -9,7 +9,7 @@ import panel as pn
 from markupsafe import Markup
 
 from nnlens.state import Extent
-from nnlens.ui.core.data import Projection
+from nnlens.ui.core.projection import Projection
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL, WIDE, class_mark, icon

@@ -57,16 +57,26 @@ class Gestures:
         Whether there are a lasso, panning and wheel zoom, at one scale in x and y; else only a box over x.
     mode : str
         What a drag does at first, as of `choose`.
+    plane : bool
+        Whether without zoom the box goes over x and y, a pointer rests on samples, and the size is told.
     """
 
     def __init__(
-        self, figure: Plot, handlers: Mapping[str, Handler], label: str, zoom: bool, mode: str = "lasso"
+        self,
+        figure: Plot,
+        handlers: Mapping[str, Handler],
+        label: str,
+        zoom: bool,
+        *,
+        mode: str = "lasso",
+        plane: bool = False,
     ) -> None:
+        plane = plane or zoom
         self._handlers = handlers
         self.wire = ColumnDataSource({"kind": [], "body": [], "n": []})
         self.order = ColumnDataSource({"mode": [mode], "n": [0]})
         # nothing to hit in the browser: which samples a drag takes is decided on the server, from all of them
-        self.box = BoxSelectTool(renderers=[], dimensions="both" if zoom else "width")
+        self.box = BoxSelectTool(renderers=[], dimensions="both" if plane else "width")
         self.lasso = LassoSelectTool(renderers=[]) if zoom else None
         pan = PanTool() if zoom else None
         wheel = WheelZoomTool() if zoom else None
@@ -83,10 +93,10 @@ class Gestures:
             "delay": REST,
             "label": label,
         }
-        self._hang(figure, CustomJS(args=args, code=static("figure.js")), zoom)
+        self._hang(figure, CustomJS(args=args, code=static("figure.js")), zoom, plane)
         self.wire.on_change("data", self._heard)
 
-    def _hang(self, figure: Plot, script: CustomJS, zoom: bool) -> None:
+    def _hang(self, figure: Plot, script: CustomJS, zoom: bool, plane: bool) -> None:
         """Call the script for all that it hears of."""
         for event in (
             MouseEnter,
@@ -94,13 +104,15 @@ class Gestures:
             PanStart,
             PanEnd,
             SelectionGeometry,
-            *([MouseMove, Pan] if zoom else []),
+            *([MouseMove] if plane else []),
+            *([Pan] if zoom else []),
         ):
             figure.js_on_event(event, script)
         self.order.js_on_change("data", script)
-        if zoom:
+        if plane:
             for name in ("inner_width", "inner_height"):
                 figure.js_on_change(name, script)
+        if zoom:
             for end in ("start", "end"):
                 figure.x_range.js_on_change(end, script)
                 figure.y_range.js_on_change(end, script)

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import panel as pn
 import xarray as xr
 from bokeh.events import PointEvent
 
-from nnlens.state import FRONT, TOOLS, Extent, MapState
-from nnlens.ui.core.regions import fitted, in_region, rounded
+from nnlens.state import FRONT, TOOLS
+from nnlens.ui.core.regions import in_region, rounded
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Which
 from nnlens.ui.core.take_out import TakeOut
@@ -29,11 +28,10 @@ from nnlens.ui.maps.frame import MapFrame
 from nnlens.ui.maps.inset import Inset
 from nnlens.ui.maps.scene import Scene
 from nnlens.ui.maps.taking import map_downloads
+from nnlens.ui.maps.views import Views
 
 HOVER_REACH = 16
 """Pixels between a resting pointer and a sample that it still means."""
-SAME = 1e-3
-"""Share of the view by which two views may differ and still be the same."""
 DEGREES = 0.5
 """How far a body turns for each pixel that it is dragged."""
 SAME_PLACE = 8
@@ -64,6 +62,7 @@ class ProjectionMap:
         self.session = session
         self.which = which
         self.scene = Scene(session.data, session.colors)
+        self.views = Views(session, which, self.scene)
         self._inset = Inset(self.scene)
         self.frame = MapFrame(session, which, on_tool=self._tool)
         self.foot, self.tools, self.notice = self.frame.foot, self.frame.tools, self.frame.notice
@@ -74,7 +73,6 @@ class ProjectionMap:
         self.drawing = Drawing(session, self.scene, which, handlers)
         self.tools.append(TakeOut(session, "take this map out", map_downloads(session, self.scene)))
         self._partial = self._resting = False
-        self._noted: Extent | None = None
         self._tapped: tuple[float, float, int | None] = (0.0, 0.0, None)
         self._follow()
 
@@ -110,14 +108,14 @@ class ProjectionMap:
         """
         projection = None if result is None else self.session.data.projection(result)
         # pictures of a job, and what comes of it, grow out of each other: a view that was chosen stays
-        stays = projection is self.scene.solid or (self._partial and self._noted is not None)
+        stays = projection is self.scene.solid or (self._partial and self.views.chosen)
         self._partial = partial
-        self.scene.take(projection, self._state.turn)
+        self.scene.take(projection, self.views.state.turn)
         self.frame.title(projection, partial, of)
         self._press()
         with pn.io.hold():
             if not stays:
-                self.drawing.move(self._first_view())
+                self.drawing.move(self.views.first())
             self._redraw()
         self.session.resume()
 
@@ -132,46 +130,12 @@ class ProjectionMap:
     def home(self, front: bool = False) -> None:
         """Show the whole projection, and from the front if asked."""
         with pn.io.hold():
-            self._keep(turn=FRONT if front else self._state.turn)
-            self._remember(None)
-            self.drawing.move(self._whole())
+            self.views.keep(turn=FRONT if front else self.views.state.turn)
+            self.views.remember(None)
+            self.drawing.move(self.views.set(self.views.whole()))
             self._turn()
 
     # --- the view ------------------------------------------------------------------------------------------------
-    @property
-    def _state(self) -> MapState:
-        return self.session.state.map_a if self.which == "a" else self.session.state.map_b
-
-    def _whole(self) -> Extent:
-        projection = self.scene.projection
-        extent = (-1.0, -1.0, 1.0, 1.0) if projection is None else projection.extent
-        return fitted(extent, self.scene.width, self.scene.height)
-
-    def _first_view(self) -> Extent:
-        """Choose what a new projection shows: what the address asks for, or all of it; never where another one was."""
-        asked = self._state.extent
-        if asked is not None and asked == self._noted:
-            self._remember(None)
-            asked = None
-        if self.scene.projection is None or asked is None:
-            return self._whole()
-        self._noted = asked
-        return fitted(asked, self.scene.width, self.scene.height)
-
-    def _remember(self, view: Extent | None) -> None:
-        """Keep in the state what is in view, when it is not everything."""
-        if view is not None:
-            x0, y0, x1, y1 = (float(f"{end:.5g}") for end in view)
-            view = (x0, y0, x1, y1)
-        self._noted = view
-        self._keep(extent=view)
-
-    def _keep(self, **changes: Any) -> None:
-        """Write into the state how the map is looked at."""
-        changed = replace(self._state, **changes)
-        if changed != self._state:
-            self.session.state.param.update(**{f"map_{self.which}": changed})
-
     def _screen(self, message: list[float]) -> None:
         """Hear that the browser shows another range, or has another size; what Panel is told too early, it loses."""
         pn.state.onload(self.session.guard(lambda: self._seen(message)))
@@ -182,11 +146,9 @@ class ProjectionMap:
         if self.scene.sized and view == self.scene.view and size == (self.scene.width, self.scene.height):
             return
         self.scene.sized = True
-        self.drawing.seen(view, *size)
-        self._turn()
-        near = all(abs(a - b) <= SAME * (x1 - x0) for a, b in zip(view, self._whole(), strict=True))
-        if self.scene.projection is not None:
-            self._remember(None if near else view)
+        if self.views.heard(view):
+            self.drawing.seen(view, *size)
+            self._turn()
 
     # --- drawing -------------------------------------------------------------------------------------------------
     def _redraw(self) -> None:
@@ -204,7 +166,7 @@ class ProjectionMap:
 
     def _tell(self) -> None:
         """Say how many samples are in view, and where that is."""
-        scene, whole = self.scene, self._whole()
+        scene, whole = self.scene, self.views.whole()
         self.frame.seen(len(scene), scene.mode)
         hidden = "All classes are switched off." if not len(scene.rows()) else "A double click shows all."
         self.frame.blank("" if scene.projection is None or len(scene) else "Nothing in view", hidden)
@@ -236,11 +198,11 @@ class ProjectionMap:
         if name == "home":
             self.home(front=True)
         elif name in TOOLS:
-            self._keep(tool=name)
+            self.views.keep(tool=name)
 
     def _press(self) -> None:
         """Have a drag do what the state says, where the map can; what is flat is not turned."""
-        tool = self._state.tool if self.scene.turns or self._state.tool != "turn" else TOOLS[0]
+        tool = self.views.state.tool if self.scene.turns or self.views.state.tool != "turn" else TOOLS[0]
         with pn.io.hold():  # in this order, so that a pressed button is true
             self.drawing.choose(tool)
             self.frame.press(tool, self.scene.turns)
@@ -255,7 +217,7 @@ class ProjectionMap:
                 self._turn()
             self.drawing.answer()
         if message["rest"]:
-            self._keep(turn=self.scene.turn)
+            self.views.keep(turn=self.scene.turn)
 
     def _lasso(self, message: Mapping[str, Any]) -> None:
         self._select({"kind": "lasso", "corners": rounded(message["corners"])}, message["mode"])

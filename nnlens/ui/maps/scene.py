@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from nnlens.state import FRONT, Extent, Mask, Turn
 from nnlens.ui.core import raster
-from nnlens.ui.core.data import CLASS_LOSS, Positions, Projection, RunData
+from nnlens.ui.core.data import CLASS_LOSS, RunData
+from nnlens.ui.core.projection import Positions, Projection
 from nnlens.ui.core.raster import NO_VALUE, Bytes
+from nnlens.ui.core.regions import in_box
 from nnlens.ui.core.turning import turned
 from nnlens.ui.look.palette import (
     LEVELS,
@@ -27,6 +29,7 @@ from nnlens.ui.look.palette import (
     value_palette,
 )
 from nnlens.ui.maps.naming import apart, peaks, short
+from nnlens.ui.maps.room import dot_sizes, uncovered
 
 Mode = Literal["pixels", "dots", "pictures"]
 Columns = dict[str, Any]
@@ -36,8 +39,6 @@ PICTURES = 200
 """With fewer in view each becomes its picture."""
 FEW = 300
 """A selection smaller than this is drawn once more above all others."""
-FAR = 0.6
-"""How large the farthest dot of a body is drawn, as a share of one on a plane."""
 
 
 class Scene:
@@ -133,6 +134,11 @@ class Scene:
         x, y = self.projection.x[self._kept], self.projection.y[self._kept]
         return self._kept[(x >= view[0]) & (x <= view[2]) & (y >= view[1]) & (y <= view[3])]
 
+    def holds(self, view: Extent) -> bool:
+        """Whether anything of the projection lies in a view, shown or not."""
+        there = self.projection
+        return there is not None and bool(in_box(there.x, there.y, view).any())
+
     @property
     def positions(self) -> Positions:
         """Positions in the run of the samples in view."""
@@ -176,14 +182,7 @@ class Scene:
             rows = rows[np.argsort(depth[rows], kind="stable")]
         if mask is not None:
             rows = rows[np.argsort(mask[self._of(rows)], kind="stable")]
-        return {**self._columns(rows, mask), "size": self._sizes(rows, depth)}
-
-    def _sizes(self, rows: Positions, depth: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        if depth is None or not len(rows):
-            return np.full(len(rows), self.dot_size(), np.float32)
-        low, high = float(depth.min()), float(depth.max())
-        share = (depth[rows] - low) / max(high - low, 1e-12)
-        return (self.dot_size() * (FAR + (1.4 - FAR) * share)).astype(np.float32)
+        return {**self._columns(rows, mask), "size": dot_sizes(rows, depth, self.dot_size())}
 
     def few(self, mask: Mask | None) -> Columns:
         """Place the samples of a small selection, which get an edge of their own."""
@@ -211,13 +210,7 @@ class Scene:
             self.projection.y[order],
             (self.picture_side() + 6) * self.unit(),
         )
-        free = np.ones(len(order), bool)
-        taken = []
-        for i in range(len(order)):
-            if free[i]:
-                taken.append(i)
-                free &= np.maximum(np.abs(x - x[i]), np.abs(y - y[i])) >= room
-        return order[taken]
+        return order[uncovered(x, y, room)]
 
     def picture_side(self) -> int:
         """Choose how large pictures are drawn: so that they fill half of the map, between 20 and 64 pixels."""
@@ -268,11 +261,8 @@ class Scene:
     def _columns(self, rows: Positions, mask: Mask | None) -> Columns:
         """Give coordinates and palette places of rows."""
         if self.projection is None:
-            return {
-                "x": np.zeros(0, np.float32),
-                "y": np.zeros(0, np.float32),
-                "place": np.zeros(0, np.uint8),
-            }
+            nothing = np.zeros(0, np.float32)
+            return {"x": nothing, "y": nothing, "place": nothing.astype(np.uint8)}
         positions = self._of(rows)
         chosen = np.ones(len(rows), bool) if mask is None else mask[positions]
         tint = self.tint(positions).astype(np.int16)

@@ -10,17 +10,21 @@ import panel as pn
 from markupsafe import Markup
 
 from nnlens.ui.channels.room import Channels
+from nnlens.ui.core.choices import choose, follow
 from nnlens.ui.core.samples_out import picture_downloads
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.take_out import TakeOut
+from nnlens.ui.core.taking import cornered
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.absent import no_network
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.text import fill, joined, plain
 from nnlens.ui.look.theme import static
+from nnlens.ui.panels import spread
 from nnlens.ui.panels.confusions import Confusions
 from nnlens.ui.panels.histogram import LossHistogram
+from nnlens.ui.panels.losses import Losses
 from nnlens.ui.panels.matrix import ConfusionMatrix
 from nnlens.ui.panels.pool import Pool, Ranking
 from nnlens.ui.panels.table import SampleTable
@@ -58,17 +62,25 @@ class Bottom:
         Those after the tabs of its own.
     channels : Channels, optional
         Gets a tab, and the place of the pictures in the overview.
+    losses : callable, optional
+        Makes what the tab of the loss shows; a histogram when left out.
     """
 
     def __init__(
-        self, session: Session, walk: Walk, more: Sequence[Tab] = (), channels: Channels | None = None
+        self,
+        session: Session,
+        walk: Walk,
+        more: Sequence[Tab] = (),
+        channels: Channels | None = None,
+        losses: Callable[[], Losses] | None = None,
     ) -> None:
-        self.session, self.walk, self.channels = session, walk, channels
+        self.session, self.walk, self.channels, self._make_losses = session, walk, channels, losses
+        session.resolvers[spread.KIND] = lambda origin: spread.resolve(session.data, origin)
         self._hideable: dict[int, list[Any]] = {}
         self._crossed: Confusions | None = None
         self.tabs: list[Tab] = [
             Tab("Overview", self._overview),
-            Tab("Loss", lambda: _wide(self._loss())),
+            Tab("Loss", self._losses),
             Tab("Confusion", self._confusions),
             Tab("Table", self._table),
             Tab("Pool", self._pool),
@@ -84,6 +96,7 @@ class Bottom:
         )
         # not the tabs of panel-material-ui: those take titles for markup, and build plots anew at every switch
         self.view = pn.Column(self._bar, *self._holders, **FILL)
+        follow(session, "tab", self._asked)
 
     @property
     def opened(self) -> bool:
@@ -94,7 +107,13 @@ class Bottom:
         """Open a tab by its title."""
         self._open(self._place(title))
 
+    def _asked(self, title: str) -> None:
+        """Open the tab that a link names, where there is one."""
+        if any(tab.title == title for tab in self.tabs):
+            self.open(title)
+
     def _open(self, place: int) -> None:
+        choose(self.session, "tab", self.tabs[place].title if place else "")
         holder = self._holders[place]
         if not len(holder):
             holder[:] = [self.tabs[place].build()]
@@ -117,6 +136,13 @@ class Bottom:
         if not self.session.data.scored:
             return Live(no_network("No losses"), css="bottom.css")
         return LossHistogram(self.session).panel()
+
+    def _losses(self) -> pn.Column:
+        if self._make_losses is None or not self.session.data.scored:
+            return _wide(self._loss())
+        losses = self._make_losses()
+        self._hideable[self._place("Loss")] = [losses]
+        return _wide(losses.view)
 
     def _confusion(self) -> Any:
         if not self.session.data.scored:
@@ -170,8 +196,11 @@ class Bottom:
     def _pool(self) -> pn.Column:
         pool = Pool(self.session, self.walk, size=60, label="pool")
         self._hideable[self._place("Pool")] = [pool]
-        out = TakeOut(self.session, "take the pool out", picture_downloads(self.session, self.walk))
-        return _wide(pn.Row(pool.view, out, **FILL))
+        place = {"top": "-4px", "right": "0"}
+        out = TakeOut(
+            self.session, "take the pool out", picture_downloads(self.session, self.walk), styles=place
+        )
+        return _wide(cornered(pool.view, out))
 
     def _channels(self) -> pn.Column:
         panel = self.channels.panel() if self.channels else Pool(self.session, self.walk)

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import panel as pn
 from markupsafe import Markup
 
 from nnlens.schema import UNLABELLED
 from nnlens.state import Mask
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.take_out import Download, TakeOut
 from nnlens.ui.look.live import Action, Live
-from nnlens.ui.look.parts import button, icon, icon_button
+from nnlens.ui.look.parts import WIDE, button, icon, icon_button
 from nnlens.ui.look.text import count, fill, joined, percent, plain
 from nnlens.ui.look.theme import HEADER
 
@@ -177,6 +179,18 @@ class Pill:
         return icon_button("undo", "undo (ctrl z)", "undo", off=not state.can_undo) + icon_button(
             "redo", "redo (shift ctrl z)", "redo", off=not state.can_redo
         )
+
+
+def with_export(session: Session, pill: Pill, downloads: Sequence[Download]) -> pn.Row:
+    """Put beside the pill what takes the selected samples out; it is there as long as any are."""
+    out = TakeOut(
+        session, "take the selected samples out", downloads, words="Export", width=84, margin=(10, 0)
+    )
+    session.hub.register("export", lambda mask: setattr(out, "visible", mask is not None))
+    out.visible = session.state.mask is not None
+    pill.view.sizing_mode = None
+    middle = {"justify-content": "center", "align-items": "center", "gap": "4px", "min-width": "0"}
+    return pn.Row(pill.view, out, **WIDE, styles=middle)
 
 
 class Tools:

@@ -21,6 +21,7 @@ from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.look.plots import FLAT, HEAD, bare, picture, section, ticks
 from nnlens.ui.look.text import fill
 from nnlens.ui.maps.gestures import Gestures, held
+from nnlens.ui.panels.taking import loss_out
 
 BINS = 33
 LOWEST = -7.0
@@ -110,7 +111,8 @@ class LossHistogram:
                 **FLAT, xlim=_ends(self.bins.edges), ylim=(0, top), yaxis="right", hooks=[self._hook]
             )
             foot = Live(fill(LEGEND), height=HEAD, styles={"flex": "none"})
-            self._column = section("Loss", "drag to brush · log–log", picture(plot), foot)
+            out = loss_out(self.session, self.bins)
+            self._column = section("Loss", "drag to brush · log–log", picture(plot), foot, out=out)
         return self._column
 
     def _hook(self, plot: Any, element: hv.Histogram) -> None:
@@ -124,7 +126,7 @@ class LossHistogram:
         self._figure.add_glyph(self._source, self._chosen)
         ticks(
             self._figure.below[0],
-            {p: _power(p) for p in range(int(np.ceil(edges[0])), int(edges[-1]) + 1, 2)},
+            {p: power(p) for p in range(int(np.ceil(edges[0])), int(edges[-1]) + 1, 2)},
         )
         top = int(np.log10(max(self.bins.counts.max(), 1)))
         ticks(self._figure.right[0], {float(height(10**p)): f"{10**p:,}" for p in range(1, top + 1)})
@@ -173,8 +175,9 @@ def height(counts: Any) -> NDArray[np.float64]:
     return np.log10(1 + np.asarray(counts, np.float64))
 
 
-def _power(power: int) -> str:
-    return {0: "1", 1: "10"}.get(power, f"1e{power}")
+def power(exponent: int) -> str:
+    """Write a power of ten for a tick."""
+    return {0: "1", 1: "10"}.get(exponent, f"1e{exponent}")
 
 
 def _ends(edges: NDArray[np.float64]) -> tuple[float, float]:

@@ -164,7 +164,7 @@ class Ranking(Worst):
         urls = self.session.image_urls(samples)
         rows = joined(self._row(sample, url) for sample, url in zip(samples, urls, strict=True))
         return fill(
-            '<div data-walk role="table" aria-label="{words}">{h}{r}</div>',
+            '<div class="ranks" data-walk role="table" aria-label="{words}">{h}{r}</div>',
             words=f"{self.title.lower()}{' samples' if self.session.data.scored else ''}",
             h=self.HEAD if self.session.data.scored else self.SHORT_HEAD,
             r=rows,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnlens.errors import NNLensError
 from nnlens.lens import Lens
-from nnlens.lens.lens import check_has_model
+from nnlens.lens.checking import check_has_model
 from nnlens.models.base import Model, ModelReference
 from nnlens.models.later import LaterModel
 from nnlens.models.loading import file_sha256, load_model
