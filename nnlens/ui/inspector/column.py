@@ -38,7 +38,7 @@ def inspector_views(
         Tells where each map shows the sample at a position.
     """
     session = projecting.session
-    looking = Looking(session, projecting, catalog.attributions, projecting.stops)
+    looking = Looking(session, projecting, catalog.attributions, projecting.layers)
     views: list[Any] = [Inspector(session, walk, places, looking).view]
     if catalog.attributions:
         explained = Attributions(session, work, looking, catalog.checks)
