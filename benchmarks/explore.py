@@ -24,7 +24,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from nnlens.testing import wait_until
-from nnlens.testing.browser import FLAGS, HEADS, SHOWN_WORDS
+from nnlens.testing.browser import FLAGS, HEADS, NO_TOUR, SHOWN_WORDS
 
 TARGETS = {"truth": 5, "map": 60, "finished": 180}
 
@@ -91,6 +91,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         command += ["--run", f"{folder}/run", "--port", str(port), "--no-browser"]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.add_init_script(NO_TOUR)
         clock = Clock()
         process = subprocess.Popen(command)
         try:

@@ -65,3 +65,12 @@ def projection(
             "key": f"{kind}:{seed}:{left_out}:{scale}:{data.key}",
         },
     )
+
+
+def solid(data: RunData, seed: int = 3) -> xr.Dataset:
+    """Make a projection of three components: the clusters of `projection`, each at a depth of its own."""
+    flat = projection(data, seed=seed)
+    depth = np.random.default_rng(seed).normal(3 * (data.label % 5) - 6, 1)
+    xyz = np.column_stack([flat["projection"].values, depth]).astype(np.float32)
+    made = flat.assign(projection=(("sample", "component"), xyz))
+    return made.assign_attrs(title="Made-up clusters, solid", key=f"solid:{seed}:{data.key}")

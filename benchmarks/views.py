@@ -4,9 +4,10 @@
     python benchmarks/views.py --run RUN …
 
 Without a run it is a page of two maps, histogram and matrix over made-up samples; with one it is the explorer itself,
-with table, lists and inspector. Prints a table against the targets for 60,000 samples on two cores. A time runs from
-the event in the browser to the last paint that follows it; "server" is what the gesture's handler took, in wall time
-and in processor time (the second does not grow when other programs use the machine).
+with table, lists and inspector, every panel opened before, and a brush measured with each in front;
+`benchmarks/many_digits.py` makes a run of a million samples. Prints a table against the targets for 60,000 samples on
+two cores. A time runs from the event in the browser to the last paint that follows it; "server" is what the gesture's
+handler took, in wall time and in processor time (the second does not grow when other programs use the machine).
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from pathlib import Path
 
 from playwright.sync_api import Error, sync_playwright
 
+from nnlens import open_store
 from nnlens.testing import wait_until
-from nnlens.testing.browser import FLAGS, READY
+from nnlens.testing.browser import FLAGS, NO_TOUR, READY
 
 PROBE = Path(__file__).with_name("views_probe.js")
 LASSO = [(-0.62, 0.30), (-0.33, 0.62), (0.07, 0.58), (0.15, 0.33), (-0.11, 0.15), (-0.36, 0.11)]
@@ -37,6 +39,7 @@ class Page:
 
     def __init__(self, browser, url: str) -> None:
         self.page = browser.new_page(viewport={"width": 1440, "height": 900})
+        self.page.add_init_script(NO_TOUR)
         self.received, self.requests, self.errors = 0, [], []
         self.page.on("websocket", lambda socket: socket.on("framereceived", self._count))
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -62,6 +65,26 @@ class Page:
           return window.idle && Date.now() - window.idle > 5000
         }"""
         self.page.wait_for_function(idle, timeout=600_000, polling=500)
+
+    def panels(self) -> list[str]:
+        """Name the tabs of the explorer."""
+        return self.page.evaluate("() => nn.all('button.tab').map(tab => tab.textContent)")
+
+    def open_panel(self, title: str) -> None:
+        """Bring a tab to the front, and wait until it has drawn itself."""
+        self.page.evaluate(
+            "title => nn.all('button.tab').find(tab => tab.textContent === title).click()", title
+        )
+        self.page.wait_for_timeout(1000)
+        self.page.evaluate("() => nn.find()")
+        self.quiet(500)
+
+    def open_all(self) -> None:
+        """Open every panel once, so that each has to follow what is brushed; end where the page began."""
+        self.page.mouse.click(*self.samples()[0])  # the inspector too has a sample to show
+        first, *others = self.panels()
+        for title in (*others, first):
+            self.open_panel(title)
 
     def quiet(self, milliseconds: int = 500) -> None:
         """Wait until nothing was painted for so long."""
@@ -165,6 +188,19 @@ def together(pages: list[Page], repeats: int) -> list[float]:
     return times
 
 
+def by_panel(page: Page, monitor: str) -> dict[str, float]:
+    """Measure a brush with each panel in front, five times."""
+    first, *others = page.panels()
+    figures = {}
+    for title in others:
+        page.open_panel(title)
+        ask(monitor, "timings")
+        figures[f"brush, {title} in front, ms"] = median(brush(page, 5)["time"])
+        figures[f"  server, {title} in front, ms"] = median(ask(monitor, "timings").get("_lasso wall", []))
+    page.open_panel(first)
+    return figures
+
+
 def ask(base: str, what: str):
     with urllib.request.urlopen(f"{base}/{what}") as answer:
         return json.load(answer)
@@ -190,6 +226,8 @@ def measure(given, base: str, monitor: str) -> dict[str, float]:
             "warm page, s": median([p.opened for p in opened[1:]]),
             "bytes at load, kB": page.loaded / 1e3,
         }
+        if given.run:
+            page.open_all()
         brush(page, 2)
         ask(monitor, "timings")
         found = brush(page, given.repeats)
@@ -203,6 +241,8 @@ def measure(given, base: str, monitor: str) -> dict[str, float]:
             "tap → image, ms": median(tap(page, given.repeats)),
             "zoom settled, ms": median(zoom(page, given.repeats)),
         }
+        if given.run:
+            figures |= by_panel(page, monitor)
         if given.shots:
             page.page.screenshot(path=str(Path(given.shots) / f"views_{given.samples}.png"))
         asked = {url for p in (page, *opened) for url in p.requests}
@@ -228,7 +268,8 @@ MILLION = {"brush → all painted, ms": 250}
 
 
 def show(given, figures: dict[str, float], load: float) -> None:
-    targets = MILLION if given.samples >= 1_000_000 else TARGETS
+    many = open_store(given.run).committed if given.run else given.samples
+    targets = MILLION if many >= 1_000_000 else TARGETS
     what = f"the explorer on {given.run}" if given.run else f"{given.samples:,} made-up samples"
     print(
         f"{what}, medians of {given.repeats}; load average {load:.1f} before, {os.getloadavg()[0]:.1f} after"

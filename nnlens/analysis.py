@@ -28,18 +28,7 @@ if TYPE_CHECKING:
 
 PLUGIN_API = 1
 RESERVED = frozenset(
-    {
-        "analysis",
-        "channel",
-        "deadline",
-        "layer",
-        "name",
-        "progress",
-        "sample",
-        "seed",
-        "target",
-        "using",
-    }
+    ["analysis", "channel", "deadline", "layer", "name", "progress", "sample", "seed", "target", "using"]
 )
 """Names that come with the request and so cannot be parameters of an analysis."""
 
@@ -230,6 +219,8 @@ class Analysis(param.Parameterized):
         Whether a request must name a layer (where it is not told by `requires`).
     takes_channel : bool
         Whether it may name a channel of the layer.
+    axes : str
+        The parameter that says how many components ``projection`` gets, of one that can draw in 2-D and in 3-D.
     priority : int
         Among analyses that provide the same variable the highest is the default.
     """
@@ -244,6 +235,7 @@ class Analysis(param.Parameterized):
     needs_model: ClassVar[bool] = False
     needs_layer: ClassVar[bool] = False
     takes_channel: ClassVar[bool] = False
+    axes: ClassVar[str] = ""
     priority: ClassVar[int] = 0
 
     def needs(self) -> Mapping[str, Need]:

@@ -7,7 +7,7 @@ Views never talk to each other. A gesture becomes one call of `ExplorerState.sel
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -20,6 +20,11 @@ Mask = NDArray[np.bool_]
 Ids = NDArray[np.int64]
 Extent = tuple[float, float, float, float]
 """What a map shows, in its own coordinates: ``x0, y0, x1, y1``."""
+Turn = tuple[float, float]
+"""From where a projection of three components is seen: azimuth and elevation, in degrees."""
+FRONT: Turn = (0.0, 0.0)
+TOOLS = ("lasso", "box", "pan", "turn")
+"""What a drag in a map can do; the first is what it does without being asked."""
 
 HISTORY = 100
 """Selections kept for undo; a mask of 60,000 samples and its ids are half a megabyte at most."""
@@ -108,6 +113,10 @@ class MapState:
         What is in view, as ``x0, y0, x1, y1``; None is all of it.
     samples : Draw, Selection or None
         The samples that the projection is computed of; None is all of them.
+    turn : tuple of float
+        From where it is seen, where it has three components.
+    tool : {"lasso", "box", "pan", "turn"}
+        What a drag does.
     """
 
     layer: str = ""
@@ -116,6 +125,13 @@ class MapState:
     color_by: str | None = None
     extent: Extent | None = None
     samples: Draw | Selection | None = None
+    turn: Turn = FRONT
+    tool: str = "lasso"
+
+    @property
+    def asked(self) -> MapState:
+        """What is computed, apart from how it is looked at."""
+        return replace(self, extent=None, turn=FRONT, tool="lasso")
 
     def chosen(self, ids: Ids) -> Ids | None:
         """Return the ids of the samples among those of a run; None where it is all of them."""
@@ -147,6 +163,7 @@ class ExplorerState(param.Parameterized):
     visible = param.List(
         default=None, allow_None=True, item_type=int, doc="Classes shown; None is all of them."
     )
+    choices = param.Dict(default={}, doc="What was chosen inside of panels, by name, as short texts.")
     selection = param.ClassSelector(
         class_=Selection,
         default=Selection(),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import param
 import xarray as xr
 
 from nnlens.analysis import PLUGIN_API
@@ -13,6 +14,10 @@ from nnlens.schema import Dims
 if TYPE_CHECKING:
     from nnlens.lens import Lens
     from nnlens.state import ExplorerState, Selection
+
+
+Compute = Callable[..., None]
+"""Takes the name of an analysis, what gets its result, and the request by name; see `Page.compute`."""
 
 
 class View:
@@ -61,13 +66,56 @@ class View:
         return None
 
 
-class Page(View):
-    """A tab of its own, one instance a session, with access to the run and the state of the page."""
+class Page(View, param.Parameterized):
+    """A tab of its own, one instance a session, with access to the run and to what is selected and in focus.
+
+    Its parameters are its state: they belong to one session, and those that differ from their defaults stand in the
+    page's address (not one with a negative precedence). An error in it is shown in its tab.
+
+    Parameters
+    ----------
+    lens : Lens
+        The run with its analyses and results; shared, so only to be read.
+    state : ExplorerState
+        Of the session: ``state.select(ids, {"kind": "ids"})`` and ``state.focus = id`` are all that it takes to write.
+
+    Attributes
+    ----------
+    host : callable or None
+        What the explorer computes with; None in a script.
+    """
+
+    host: Compute | None = None
 
     def __init__(self, lens: Lens, state: ExplorerState) -> None:
+        super().__init__()
         self.lens = lens
         self.state = state
 
     def panel(self) -> Any:
-        """Build the tab: any Panel object."""
+        """Build the tab, once: any Panel object."""
         raise NotImplementedError(f"{type(self).__name__} must define panel")
+
+    def focused(self, sample: int | None) -> None:
+        """Follow the focus, an id or None; like `push` it is called in the one batch of all views, under 10 ms."""
+        del sample
+
+    def compute(self, analysis: str, done: Callable[[xr.Dataset], Any], /, **request: Any) -> None:
+        """Have an analysis computed, unless its result is stored already.
+
+        In the explorer it is a job like any other, with its progress over the tab, and `done` is called on the page's
+        own thread; in a script it is computed at once.
+
+        Parameters
+        ----------
+        analysis : str
+            Its name, or ``dist:name``.
+        done : callable
+            Gets the result.
+        **request
+            `layer`, `sample` and so on, and the analysis' parameters, as of `Lens.run`.
+        """
+        if self.host is not None:
+            self.host(analysis, done, **request)
+        else:
+            done(self.lens.run(analysis, **request))

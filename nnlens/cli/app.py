@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from nnlens.cli import capturing, doctoring, embedding, exploring, exporting, listing, reporting, running
+from nnlens.cli import (
+    capturing,
+    doctoring,
+    embedding,
+    exploring,
+    exporting,
+    listing,
+    placing,
+    reporting,
+    running,
+)
 from nnlens.cli.console import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, results_only, say
 from nnlens.cli.parameters import FREE_FLAGS, RunCommand
 from nnlens.errors import NNLensError
@@ -49,13 +59,14 @@ def nnlens(
     """See a whole data set the way a trained image classifier sees it.
 
     capture fills a run from a model and its data set, capture-embeddings from vectors made elsewhere; run computes an
-    analysis of it; explore shows it in the browser; export writes it for other programs; doctor tells whether the
-    preprocessing is the right one.
+    analysis of it, coordinates adds a map that was made elsewhere; explore shows it in the browser; export writes it
+    for other programs; doctor tells whether the preprocessing is the right one.
     """
 
 
 app.command("capture")(results_only(capturing.capture))
 app.command("capture-embeddings")(results_only(embedding.capture_embeddings))
+app.command("coordinates")(results_only(placing.coordinates))
 app.command("doctor")(results_only(doctoring.doctor))
 app.command("run", cls=RunCommand, context_settings=FREE_FLAGS)(results_only(running.run))
 app.command("info")(results_only(reporting.info))

@@ -113,7 +113,7 @@ def open_model_of(
     """
     import nnlens
     from nnlens import registry
-    from nnlens.lens.lens import check_has_model
+    from nnlens.lens.checking import check_has_model
 
     store = nnlens.open_store(run)
     metadata = store.metadata

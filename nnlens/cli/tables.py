@@ -46,11 +46,17 @@ def check_ending(path: Path) -> Callable[[xr.Dataset, Path], None]:
 
 
 def _write_csv(result: xr.Dataset, path: Path) -> None:
+    from nnlens.export.words import unformula  # with pandas: help is to come at once
+
+    def cell(value: Any) -> Any:
+        # class names and paths may have been chosen by others: none is to be a formula
+        return unformula(value) if isinstance(value, str) else value
+
     columns = dict(_columns(result))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        writer.writerow(map(cell, columns))
+        writer.writerows(map(cell, row) for row in zip(*columns.values(), strict=True))
 
 
 def _columns(result: xr.Dataset) -> Iterator[tuple[str, Any]]:

@@ -70,24 +70,24 @@ class Picture:
         """Draw it as PNG: the pixels as they are where no words belong to it."""
         image = self._image()
         if not self._worded:
-            return _png(image)
+            return as_png(image)
         margin, head = round(MARGIN * self.scale), round(HEAD * self.scale)
         page = Image.new("RGB", (image.width + 2 * margin, image.height + head + margin), self.paper)
         page.paste(image, (margin, head), image if image.mode == "RGBA" else None)
         draw = ImageDraw.Draw(page)
         draw.text(
-            (margin, round(6 * self.scale)), one_line(self.title or " "), self.ink, _font(TITLE * self.scale)
+            (margin, round(6 * self.scale)), one_line(self.title or " "), self.ink, font(TITLE * self.scale)
         )
         if self.caption:
             draw.text(
                 (margin, round(23 * self.scale)),
                 one_line(self.caption),
                 self.ink,
-                _font(CAPTION * self.scale),
+                font(CAPTION * self.scale),
             )
         for label in self.labels:
             self._draw_label(draw, label, margin, head)
-        return _png(page)
+        return as_png(page)
 
     def svg(self) -> bytes:
         """Write it as SVG: the pixels as one picture inside, the words as text that can be edited."""
@@ -95,7 +95,7 @@ class Picture:
         width, height = image.width / scale, image.height / scale
         left, top = (MARGIN, HEAD) if self._worded else (0, 0)
         page = f'width="{width + 2 * left:g}" height="{height + top + left:g}"'
-        inside = base64.b64encode(_png(image)).decode()
+        inside = base64.b64encode(as_png(image)).decode()
         words = [_text(left, 19, self.title, TITLE, "bold", self.ink, "start")] if self.title else []
         words += [_text(left, 34, self.caption, CAPTION, "normal", self.ink, "start")] if self.caption else []
         words += [
@@ -143,7 +143,7 @@ class Picture:
             (left + label.x, top + label.y),
             one_line(label.text),
             self.ink,
-            _font(NAME * self.scale),
+            font(NAME * self.scale),
             anchor="mm",
             stroke_width=max(round(2 * self.scale), 1),
             stroke_fill=self.paper,
@@ -160,7 +160,7 @@ def _text(
     )
 
 
-def _font(size: float) -> Any:
+def font(size: float) -> Any:
     """Return a font; that of matplotlib where it is installed, for it knows more scripts than Pillow's own."""
     found = importlib.util.find_spec("matplotlib")
     if found and found.origin:
@@ -170,7 +170,8 @@ def _font(size: float) -> Any:
     return ImageFont.load_default(size)
 
 
-def _png(image: Image.Image) -> bytes:
+def as_png(image: Image.Image) -> bytes:
+    """Write an image as PNG."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()

@@ -30,10 +30,13 @@ class Limits:
     memory : int
         Resident bytes of its process and the children of that.
     seconds : float or None
+    grace : float
+        Seconds that a task has to end by itself after it was cancelled, in a worker that others need.
     """
 
     memory: int
     seconds: float | None = None
+    grace: float = 0.0
 
 
 class BrokenWorkerError(JobError):
@@ -58,6 +61,7 @@ class Attendant:
         self._limits = limits
         self._started = time.monotonic()
         self._stopping: float | None = None
+        self._leaving: float | None = None
 
     def run(self) -> Mapping[str, Any] | None:
         """Wait for the task's end.
@@ -70,9 +74,9 @@ class Attendant:
         Raises
         ------
         BrokenWorkerError
-            If the worker crashed or was killed for what it took.
+            If the worker crashed or was killed: for what it took, or because the job was cancelled and it went on.
         JobError
-            If the task failed.
+            If the task failed, or ended because it was cancelled.
         """
         self._worker.request(self._task.function, self._task.arguments)
         for message in self._worker.messages(TICK):
@@ -101,7 +105,8 @@ class Attendant:
 
     def _check(self) -> None:
         if self._job.ended:
-            return  # cancelled: the loop ends with the worker's pipe
+            self._leave()
+            return
         memory = self._worker.memory()
         if memory > self._limits.memory:
             raise BrokenWorkerError(
@@ -115,6 +120,17 @@ class Attendant:
                 f"{self._task.title} was ended: it was not finished after {seconds:g} s.",
                 "Choose fewer samples, or give it a longer deadline.",
             )
+
+    def _leave(self) -> None:
+        """Tell a worker that nobody wants the result, and end it where it does not hear: others wait for it.
+
+        A worker of one job is killed by whoever cancels it; this is for one that keeps a model.
+        """
+        if self._leaving is None:
+            self._leaving = time.monotonic()
+            self._worker.cancel()
+        elif time.monotonic() - self._leaving > self._limits.grace:
+            self._worker.kill()
 
     def _overdue(self) -> bool:
         """Pass on a wish to stop; whether it was not heard, and there is a picture to be kept."""

@@ -15,6 +15,8 @@ from nnlens.jobs.process import WorkerProcess
 DEADLINE = 30.0
 LOADING = 90.0
 """Seconds for one answer, and on top of that for the first one: TensorFlow alone imports in up to seven."""
+GRACE = 3.0
+"""Seconds that what is being answered has to end by itself, once nobody wants it; longer while it loads the model."""
 IDLE = 1800.0
 """Seconds without a request after which the process, and with it the model's memory, is given back."""
 
@@ -67,8 +69,8 @@ class ModelWorker:
             self._answer(*entry)
 
     def _answer(self, job: Job, task: Task) -> None:
-        # a click that was taken back while it waited costs nothing; one that is being answered is let run, because
-        # ending it would cost the loaded model
+        # a click that was taken back while it waited costs nothing; one that is being answered is told so, and its
+        # process is ended only where it does not hear, because that costs the loaded model
         try:
             if job.begin(lambda: None):
                 job.end("done", task.finish(self._ask(job, task)))
@@ -85,7 +87,8 @@ class ModelWorker:
         fresh = self._worker is None
         if self._worker is None:
             self._worker = WorkerProcess()
-        limits = Limits(self._memory, (task.deadline or DEADLINE) + (LOADING if fresh else 0))
+        loading = LOADING if fresh else 0  # not ended while it loads: the next request needs the model too
+        limits = Limits(self._memory, (task.deadline or DEADLINE) + loading, GRACE + loading)
         try:
             return Attendant(job, task, self._worker, limits).run() or {}
         except BrokenWorkerError:

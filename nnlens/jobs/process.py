@@ -116,13 +116,24 @@ class WorkerProcess:
             If the worker is gone.
         """
         self.served += 1
-        message = {"task": task, "arguments": arguments, "folder": str(self.folder), "path": sys.path}
+        message = {
+            "task": task,
+            "number": self.served,
+            "arguments": arguments,
+            "folder": str(self.folder),
+            "path": sys.path,
+        }
         self._send(message)
 
     def stop(self) -> None:
         """Ask for the best so far."""
         with suppress(JobError):
             self._send({"stop": True})
+
+    def cancel(self) -> None:
+        """Tell that nobody wants the result of the request any more."""
+        with suppress(JobError):
+            self._send({"cancel": self.served})
 
     def _send(self, message: Message) -> None:
         with self._lock:

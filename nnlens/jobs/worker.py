@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nnlens.errors import NNLensError
+from nnlens.errors import JobCancelledError, NNLensError
 from nnlens.jobs.reporting import Pace, Report
 from nnlens.jobs.wire import MARK, Lines, Message, encode, write_dataset
 from nnlens.registry.vetting import one_line
@@ -61,13 +61,21 @@ class PipeReport(Report):
 
     def __init__(self, answers: Answers, folder: Path) -> None:
         self.folder = folder
-        self.stop = threading.Event()
+        self.stop, self.leave = threading.Event(), threading.Event()
         self._answers = answers
         self._progress, self._partial = Pace(PROGRESS_EVERY), Pace(PARTIAL_EVERY)
         self._pictures = 0
 
     def progress(self, done: float, total: float, message: str = "") -> None:
-        """Tell that `done` of `total` is done, at most ten times a second."""
+        """Tell that `done` of `total` is done, at most ten times a second.
+
+        Raises
+        ------
+        JobCancelledError
+            If nobody wants the result any more: for an analysis that does not ask `cancelled`.
+        """
+        if self.cancelled:
+            raise JobCancelledError("Nobody wants the result any more.")
         if self._progress.allows():
             self._answers.send(
                 {"type": "progress", "done": float(done), "total": float(total), "message": str(message)}
@@ -81,6 +89,11 @@ class PipeReport(Report):
         path = self.folder / f"partial{self._pictures}.npz"
         write_dataset(path, dataset)
         self._answers.send({"type": "partial", "file": str(path)})
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants the result any more."""
+        return self.leave.is_set()
 
     @property
     def stopping(self) -> bool:
@@ -100,6 +113,7 @@ class Worker:
         self._answers = answers
         self._requests: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._report: PipeReport | None = None
+        self._number = self._left = 0
 
     def listen(self) -> None:
         """Read requests in a thread of their own, so that a stop and the end of stdin are heard during work."""
@@ -108,6 +122,8 @@ class Worker:
             for message in lines.feed(piece):
                 if "stop" in message:
                     self._stop()
+                elif "cancel" in message:
+                    self._cancel(message["cancel"])
                 else:
                     self._requests.put(message)
         end_group()
@@ -123,12 +139,20 @@ class Worker:
         self._answers.send({"type": "ready"})
         while True:
             request = self._requests.get()
-            self._report = PipeReport(self._answers, Path(request["folder"]))
+            self._number, self._report = request["number"], PipeReport(self._answers, Path(request["folder"]))
+            if self._left == self._number:  # taken back before it was begun
+                self._report.leave.set()
             self._answers.send(attend(request, self._report))
 
     def _stop(self) -> None:
         if self._report is not None:
             self._report.stop.set()
+
+    def _cancel(self, number: int) -> None:
+        """Leave a request; one that was answered meanwhile is left alone, and so is the next."""
+        self._left = number
+        if self._report is not None and number == self._number:
+            self._report.leave.set()
 
 
 def attend(request: Message, report: PipeReport) -> Message:

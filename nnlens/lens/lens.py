@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from nnlens.analysis import Request
-from nnlens.errors import ModelError, StoreError
+from nnlens.errors import StoreError
 from nnlens.jobs import Job, JobManager, shared_manager
 from nnlens.jobs.reporting import CallReport, ProgressCall, Report
+from nnlens.lens.checking import check_model
 from nnlens.lens.pictures import Pictures
-from nnlens.lens.plan import Plan, model_facts, model_words
+from nnlens.lens.placing import add_coordinates
+from nnlens.lens.plan import Plan
 from nnlens.lens.planning import Planner
 from nnlens.lens.requesting import Choices, Ids, find_analysis, make_request
 from nnlens.lens.running import Runner
 from nnlens.lens.submitting import submit
 from nnlens.lens.vectors import read_vectors, vectors_plan
 from nnlens.models.base import Model
-from nnlens.models.preprocess import Preprocess
 from nnlens.registry import Registry, current
 from nnlens.samples.base import Samples
 from nnlens.store import Store, open_store
@@ -145,6 +146,30 @@ class Lens:
         """List what was computed on this run, oldest first."""
         return self.store.results.list()
 
+    def add_coordinates(self, source: Any, name: str = "", ids: Any = None) -> xr.Dataset:
+        """Keep coordinates that were made elsewhere as a result, which the page then offers among its maps.
+
+        Parameters
+        ----------
+        source : array, dims (sample, component), str or path
+            Two or three numbers a sample; or a .npy, .npz, .csv, .tsv or .parquet file of them.
+        name : str
+            What the map is called; the name of the file when left out.
+        ids : array of int, or str, optional
+            The sample of each row, or the name of the column that says it. Without any, rows go by their order.
+
+        Returns
+        -------
+        Dataset
+            ``projection`` (sample, component). The same coordinates under the same name are kept once.
+
+        Raises
+        ------
+        SamplesError
+            If they cannot be read, are not finite, or do not fit the samples of the run.
+        """
+        return add_coordinates(self.store, source, name, ids)
+
     def run(
         self, analysis: str | Request, *, progress: ProgressCall | None = None, **arguments: Any
     ) -> xr.Dataset:
@@ -252,46 +277,3 @@ class Lens:
                 raise
             raise StoreError("The interface is not installed.", "pip install 'nnlens[ui]'") from error
         return server.explore(self, **options)
-
-
-def check_model(store: Store, model: Model | object) -> Model:
-    """Return the model of a run, opening a live one with the run's own preprocessing.
-
-    Raises
-    ------
-    ModelError
-        If its weights or its preprocessing are not those that the run was captured with.
-    """
-    check_has_model(store)
-    if not isinstance(model, Model):
-        from nnlens.models import load_model
-
-        preprocess = store.metadata.get("preprocess")
-        model = load_model(model, preprocess=Preprocess.from_dict(preprocess) if preprocess else None)
-    facts = model_facts(store)
-    if facts.get("fingerprint") not in (None, model.fingerprint):
-        raise ModelError(
-            f"The run {store.name!r} was captured with other weights than those of {model.name}.",
-            f"Give its own model, {model_words(store)}, or capture again.",
-        )
-    expected = store.metadata.get("preprocess")
-    if expected and Preprocess.from_dict(expected) != model.preprocess:
-        raise ModelError(
-            f"The run {store.name!r} was captured with another preprocessing than {model.name} is given with.",
-            f"Open the model with preprocess={Preprocess.from_dict(expected)}.",
-        )
-    return model
-
-
-def check_has_model(store: Store) -> None:
-    """Refuse a model for a run that was made without one.
-
-    Raises
-    ------
-    ModelError
-        If it was.
-    """
-    if not store.has_model:
-        raise ModelError(
-            f"The run {store.name!r} was made of embeddings and has no model.", "Open it without one."
-        )

@@ -16,8 +16,10 @@ from nnlens.schema import Dims
 
 ANALYSES = "nnlens.analyses"
 VIEWS = "nnlens.views"
+MODELS = "nnlens.models"
+SAMPLES = "nnlens.samples"
 RULES = "nnlens.rules"
-GROUPS = (ANALYSES, VIEWS, "nnlens.models", "nnlens.samples", RULES)
+GROUPS = (ANALYSES, VIEWS, MODELS, SAMPLES, RULES)
 LOCAL = "local"
 """What stands for the distribution of a class that comes from a file or from the running program."""
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from nnlens.analysis import Analysis
-from nnlens.disabling import DISABLE, is_disabled
 from nnlens.errors import PluginError
 from nnlens.registry.discovery import (
     ANALYSES,
@@ -21,6 +20,7 @@ from nnlens.registry.discovery import (
     installed,
 )
 from nnlens.registry.local import from_class, from_file, from_origin
+from nnlens.registry.remedies import remedy
 from nnlens.registry.vetting import one_line, vet
 from nnlens.rules import Rule
 from nnlens.schema import Dims
@@ -244,12 +244,9 @@ def _fits(provided: Dims | None, wanted: Dims | None) -> bool:
 
 
 def _broken(info: PluginInfo) -> PluginError:
-    hint = f"Repair or remove its package {info.distribution}; everything else works without it."
-    if is_disabled(info.name, info.distribution):
-        hint = f"Unset {DISABLE}, or take it out of there."
-    elif info.distribution == LOCAL:
-        hint = "Repair its file; in a script put all but definitions under if __name__ == '__main__'."
-    return PluginError(f"The plugin {info.id} cannot be used: {(info.error or '').rstrip('.')}.", hint)
+    return PluginError(
+        f"The plugin {info.id} cannot be used: {(info.error or '').rstrip('.')}.", remedy(info)
+    )
 
 
 def _ambiguous(name: str, entries: list[_Entry]) -> PluginError:

@@ -134,7 +134,7 @@ def _vet_parameters(cls: type[Analysis]) -> None:
             )
 
 
-def parameters_of(cls: type[Analysis]) -> tuple[str, ...]:
+def parameters_of(cls: type[Any]) -> tuple[str, ...]:
     """Return the names of a class' own parameters in order of declaration, without those that param adds."""
     return tuple(name for name in cls.param if name != "name")
 

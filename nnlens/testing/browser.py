@@ -17,6 +17,9 @@ FLAGS = (
 )
 """Options with which Chromium runs without a screen and asks nothing of another host."""
 
+NO_TOUR = "try { localStorage.setItem('nnlens.tour', 'seen') } catch {}"
+"""To be run before a page loads, as by ``add_init_script``: the visit is not the first, so no tour comes."""
+
 READY = (
     "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle"
     " && document.getElementById('loader')?.style.display !== 'flex'"

@@ -89,6 +89,8 @@ def check_view(cls: type[View]) -> None:
     if not issubclass(cls, Page):
         problems += [] if cls.shows else ["shows names no variables, so it is never chosen."]
         problems += _drawing(cls)
+    else:
+        problems += list(_undocumented(cls))
     _report(cls, problems)
 
 
@@ -113,10 +115,14 @@ def _documentation(cls: type[Any]) -> Iterator[str]:
         yield "the first line of its docstring does not end with a period."
 
 
-def _parameters(cls: type[Analysis]) -> Iterator[str]:
+def _undocumented(cls: type[Any]) -> Iterator[str]:
     for name in parameters_of(cls):
         if not cls.param[name].doc:
             yield f"the parameter {name} has no doc=, which is its help on the page and on the command line."
+
+
+def _parameters(cls: type[Analysis]) -> Iterator[str]:
+    yield from _undocumented(cls)
     try:
         filled = complete(cls, {}, cls.__name__)
         again = complete(cls, filled, cls.__name__)

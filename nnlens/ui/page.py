@@ -7,25 +7,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import panel_material_ui as pmui
 
 from nnlens.ui.architecture.room import Architecture
+from nnlens.ui.below import Below
 from nnlens.ui.channels.room import Channels
 from nnlens.ui.core import images
 from nnlens.ui.core.catalog import Catalog
+from nnlens.ui.core.extras import restore_columns
+from nnlens.ui.core.samples_out import selection_downloads
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
 from nnlens.ui.core.url import Address
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.core.work import Work
-from nnlens.ui.inspector.attributions import Attributions
-from nnlens.ui.inspector.looking import Looking
-from nnlens.ui.inspector.neighborhood import Neighborhood
-from nnlens.ui.inspector.sample import Inspector
+from nnlens.ui.inspector.column import inspector_views
 from nnlens.ui.look.parts import FILL, pane
 from nnlens.ui.look.shell import adopt, asked_theme, put, shell
 from nnlens.ui.look.text import percent
@@ -35,20 +35,13 @@ from nnlens.ui.maps.map_jobs import MapJob
 from nnlens.ui.maps.projecting import MAPS, Projecting
 from nnlens.ui.maps.projection_map import ProjectionMap
 from nnlens.ui.panels import controls
-from nnlens.ui.panels.analyses import Analyses
 from nnlens.ui.panels.banner import Banners
-from nnlens.ui.panels.bottom import Bottom, Tab
-from nnlens.ui.panels.header import Facts, Pill, Tools
+from nnlens.ui.panels.header import Facts, Pill, Tools, with_export
 from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
-from nnlens.ui.panels.losses import Losses
-from nnlens.ui.panels.plugins import PluginList
-from nnlens.ui.panels.tasks import TaskList
+from nnlens.ui.panels.table import sample_frame
+from nnlens.ui.panels.tour import Tour
 from nnlens.ui.query.drop import ImageDrop
-from nnlens.ui.query.panel import TITLE as QUERY
-from nnlens.ui.query.panel import Query
-from nnlens.ui.sharing.panel import TITLE as IN_COMMON
-from nnlens.ui.sharing.panel import InCommon
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
@@ -88,6 +81,7 @@ class Explorer:
                 data.name, data.key, data.images, {"full": lens.pictures.full, "seen": lens.pictures.seen}
             )
         self.catalog = Catalog(lens.registry)
+        self.session.page_ids = frozenset(info.id for info, _ in self.catalog.pages)
         self.work = Work(self.session)
         self.walk = Walk(self.session)
         self.stops = stops(lens.store)
@@ -98,12 +92,11 @@ class Explorer:
         self.channels = (
             Channels(self.session, self.work, self.catalog, self.stops) if self.catalog.feature_maps else None
         )
-        self.help = Help(self.session, lens, self.catalog)
+        self.tour = Tour(scored=data.scored)
+        self.help = Help(self.session, lens, self.catalog, self.tour)
         self.facts = Facts(self.session, runs, open_run)
-        self.pill = Pill(self.session, self._share if self.catalog.shared else None)
-        self._in_common: InCommon | None = None
-        self._query: Query | None = None
-        self.bottom = self._bottom()
+        self.below = Below(self.session, lens, self.walk, self.work, self.catalog, self.stops, self.channels)
+        self.pill = Pill(self.session, self.below.share if self.catalog.shared else None)
         self.tools = self._tools()
         self.body = self._body()
 
@@ -116,7 +109,8 @@ class Explorer:
     def furnish(self) -> None:
         """Take up what the address asks for, and show what is there: the sooner, the less is sent twice."""
         self._furnished = True
-        self.bottom.open()
+        restore_columns(self.session, self.catalog)
+        self.below.bottom.open()
         self.address.read()
         self._warn()
         self._first_maps.show()
@@ -151,12 +145,24 @@ class Explorer:
             projection = None if result is None else self.session.data.projection(result)
             row = -1 if projection is None else int(projection.row[position])
             if projection is not None and row >= 0:
-                found[projection.title] = [float(projection.x[row]), float(projection.y[row])]
+                axes = (projection.x, projection.y, projection.z)
+                found[projection.title] = [float(axis[row]) for axis in axes if axis is not None]
         return found
+
+    def offer(self, runs: Mapping[str, str]) -> None:
+        """Offer runs to be opened from here, by name with why one cannot be."""
+        self.facts.offer(runs)
+        self.address.runs = list(runs)
+
+    def leave(self) -> None:
+        """End what goes on here: another run stands on the page."""
+        self.work.close()
+        self.session.closed = True
 
     def header(self) -> list[Any]:
         """Return the parts of the bar at the top."""
-        return [self.facts.view, self.pill.view, self.tools.view]
+        downloads = selection_downloads(self.session, self.walk, lambda: sample_frame(self.session))
+        return [self.facts.view, with_export(self.session, self.pill, downloads), self.tools.view]
 
     def _keys(self) -> Keys:
         state = self.session.state
@@ -179,9 +185,10 @@ class Explorer:
 
     def _tools(self) -> Tools:
         actions = {
-            "jobs": lambda *_: self.bottom.open("Jobs"),
+            "jobs": lambda *_: self.below.bottom.open("Jobs"),
             "theme": lambda *_: setattr(self.session, "theme", "light" if self.session.dark else "dark"),
             "help": lambda *_: self.help.open(),
+            "link": lambda *_: self.address.tell(),
             "drawer": lambda *_: self._toggle_drawer(),
         }
         tools = Tools(self.session, actions)
@@ -190,53 +197,6 @@ class Explorer:
         )
         return tools
 
-    def _share(self) -> None:
-        """Say what the selected samples share; the pill's button was pressed."""
-        self.bottom.open(IN_COMMON)
-        if self._in_common is not None:
-            self._in_common.ask()
-
-    def _shared(self) -> Any:
-        self._in_common = InCommon(self.session, self.work, self.catalog.shared[0])
-        return self._in_common.view
-
-    @property
-    def _can_query(self) -> bool:
-        return bool(self.catalog.searches and self.lens.store.layers)
-
-    def _queries(self) -> Any:
-        self._query = Query(self.session, self.lens, self.work, self.catalog.searches[0])
-        return self._query.view
-
-    def _dropped(self, name: str, content: bytes) -> None:
-        """Look for what is like a picture that was dropped on the page."""
-        self.bottom.open(QUERY)
-        if self._query is not None:
-            self._query.by_picture(name, content)
-
-    def _bottom(self) -> Bottom:
-        session = self.session
-        analyses = lambda: Analyses(session, self.lens, self.work, self.catalog, self.stops).view  # noqa: E731
-        more = [
-            *([Tab(IN_COMMON, self._shared)] if self.catalog.shared else []),
-            *([Tab(QUERY, self._queries)] if self._can_query else []),
-            *([Tab("Analyses", analyses)] if self.catalog.others else []),
-            Tab("Jobs", lambda: TaskList(session, self.work).view),
-            Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
-        ]
-        losses = lambda: Losses(session, self.work, self.catalog, self.walk)  # noqa: E731
-        return Bottom(session, self.walk, more, self.channels, losses)
-
-    def _inspector(self) -> list[Any]:
-        session, work, projecting = self.session, self.work, self.projecting
-        looking = Looking(session, projecting, self.catalog.attributions, self.stops)
-        parts: list[Any] = [Inspector(session, self.walk, self.places, looking)]
-        if self.catalog.attributions:
-            parts.append(Attributions(session, work, looking, self.catalog.checks))
-        if self.catalog.neighbors:
-            parts.append(Neighborhood(session, work, projecting, self.catalog, looking))
-        return [part.view for part in parts]
-
     def _body(self) -> pn.Column:
         session = self.session
         strip = Architecture(session, self.stops, self.work, self.catalog)
@@ -244,17 +204,18 @@ class Explorer:
         self._controls = pane(
             "c", column, scroll=True, css_classes=["drawer"], stylesheets=[static("drawer.css")]
         )
-        inspector = self._inspector()
+        inspector = inspector_views(self.work, self.walk, self.projecting, self.catalog, self.places)
         return pn.Column(
             pane("x", strip.view),
             self._controls,
             *(pane(which, self.maps[which].panel()) for which in MAPS),
             pane("i", *inspector, scroll=True),
-            pane("t", self.bottom.view),
+            pane("t", self.below.bottom.view),
             *([self.channels.dialog.view] if self.channels else []),
             Banners(session).view,
             self.help.view,
-            *([ImageDrop(self._dropped, session.guard)] if self._can_query else []),
+            self.tour,
+            *([ImageDrop(self.below.by_picture, session.guard)] if self.below.can_query else []),
             *strip.dialogs,
             self._keys(),  # the last: where it stands, all stands
             **FILL,

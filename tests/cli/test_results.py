@@ -113,6 +113,32 @@ def test_a_file_that_cannot_be_written_is_named(nnlens, run_folder, tmp_path):
     assert "cannot be written" in answer.error
 
 
+NAMED = """
+import nnlens
+import xarray as xr
+
+class Named(nnlens.Analysis):
+    '''Names that a spreadsheet would compute.'''
+    requires = {"label": ("sample",)}
+    provides = {"word": ("sample",), "number": ("sample",)}
+    def compute(self, data, context):
+        label = data["label"]
+        words = ["=1+1", "-2", "@x", "+y", "plain"] * len(label)
+        named = xr.DataArray(words[: len(label)], dims="sample", coords={"sample": label["sample"]})
+        return xr.Dataset({"word": named, "number": -1.5 - label})
+"""
+
+
+def test_no_text_of_a_csv_is_a_formula(nnlens, run_folder, tmp_path, isolated_registry):
+    (tmp_path / "named.py").write_text(NAMED)
+    out = tmp_path / "named.csv"
+    answer = nnlens("run", run_folder, "named", "--plugin", f"{tmp_path / 'named.py'}:Named", "--out", out)
+    assert answer.status == 0, answer.error
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [row["word"] for row in rows[:5]] == ["'=1+1", "'-2", "'@x", "'+y", "plain"]
+    assert all(float(row["number"]) < 0 for row in rows)
+
+
 FILE = """
 import nnlens
 

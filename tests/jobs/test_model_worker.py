@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+import psutil
 import pytest
 
 from nnlens.errors import JobCancelledError, JobError
@@ -86,6 +87,29 @@ def test_a_request_taken_back_while_it_is_answered_keeps_the_process(manager, ta
     gate.touch()
     assert ask(manager, task, key="2").result(30) == {"calls": 2, "pid": pid}
     assert busy.state == "cancelled"
+
+
+@pytest.mark.parametrize("function", ["listen", "only_tell"])
+def test_what_is_taken_back_ends_at_once_and_the_next_finds_the_model(manager, task, function):
+    pid = ask(manager, task, key="1").result(60)["pid"]
+    busy = ask(manager, task, function)
+    wait_until(lambda: busy.message, 30)
+    busy.release()
+    assert busy.state == "cancelled"
+    assert ask(manager, task, key="2").result(30) == {"calls": 2, "pid": pid}
+
+
+def test_what_does_not_hear_that_it_is_taken_back_costs_its_process(manager, task, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_worker, "GRACE", 0.2)
+    first = ask(manager, task, key="1").result(60)
+    started = tmp_path / "started"
+    busy = ask(manager, task, "hang_in_native_code", started=str(started))
+    wait_until(started.exists, 30)
+    waiting = ask(manager, task, key="2")
+    busy.cancel()
+    answer = waiting.result(30)
+    assert answer["calls"] == 1 and answer["pid"] != first["pid"]
+    assert not psutil.pid_exists(first["pid"])
 
 
 def test_each_model_has_its_own_worker_and_the_longest_unused_goes(manager, task):

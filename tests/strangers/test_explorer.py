@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from nnlens.testing import tiny_store
+from nnlens.testing.browser import NO_TOUR
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATIENCE = 60_000
@@ -29,6 +30,7 @@ def page(stranger, chromium, tmp_path_factory):
     try:
         address = served.stdout.readline().strip()
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        page.add_init_script(NO_TOUR)
         page.set_default_timeout(PATIENCE)
         page.goto(address)
         yield page
@@ -38,6 +40,25 @@ def page(stranger, chromium, tmp_path_factory):
     finally:
         served.kill()
         served.communicate()
+
+
+def test_its_page_has_a_tab_and_a_state_of_its_own(page):
+    page.get_by_role("tab", name="Far from class").click()
+    page.get_by_text("0 of 8 are selected").wait_for()
+    page.get_by_role("combobox", name="Center of a class").click()
+    page.get_by_role("menuitem", name="median").click()
+    page.wait_for_url(re.compile("page.nnlens-template%3Afar_from_class=.*median"))
+    page.get_by_text(re.compile("Sample [0-9]+")).first.click()
+    page.wait_for_url(re.compile("focus=[0-9]+"))
+    other = page.context.browser.new_page(viewport={"width": 1440, "height": 900})
+    other.add_init_script(NO_TOUR)
+    other.goto(page.url)
+    other.get_by_role("tab", name="Far from class").click()
+    other.get_by_role("combobox", name="Center of a class").get_by_text("median").wait_for()
+    other.get_by_role("button", name="Select these").click()
+    other.get_by_text("8 of 8 are selected").wait_for()
+    assert page.get_by_text("0 of 8 are selected").count() == 1
+    other.close()
 
 
 def test_its_controls_come_from_its_parameters_and_its_view_shows_the_result(page):

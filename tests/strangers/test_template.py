@@ -20,7 +20,7 @@ def test_its_own_tests_pass(stranger):
         "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", TEMPLATE / "tests"
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "2 passed" in answer.stdout
+    assert "3 passed" in answer.stdout
 
 
 def test_it_is_listed_without_an_error(stranger):
@@ -30,12 +30,10 @@ def test_it_is_listed_without_an_error(stranger):
     assert plugin["version"] == "0.1.0"
 
 
-def test_its_view_is_listed(stranger):
+def test_its_view_and_its_page_are_listed(stranger):
     listed = json.loads(stranger.nnlens("plugins", "--json").stdout)
-    view = next(
-        each for each in listed if each["group"] == "nnlens.views" and each["name"] == "class_distance"
-    )
-    assert view["error"] is None
+    views = {each["name"]: each["error"] for each in listed if each["group"] == "nnlens.views"}
+    assert views == {"class_distance": None, "far_from_class": None}
 
 
 def test_its_parameters_are_flags(stranger, run_folder):

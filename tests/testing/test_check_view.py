@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import param
 import pytest
 
 from nnlens import Page, View
@@ -35,6 +36,18 @@ def test_a_page_is_only_looked_at():
             raise RuntimeError("there is no session here")
 
     check_view(Tab)
+
+
+def test_the_state_of_a_page_is_documented():
+    class Tab(Page):
+        """Say hello."""
+
+        size = param.Integer(1)
+
+        def panel(self):
+            return "hello"
+
+    assert "the parameter size has no doc=" in problems(Tab)
 
 
 def test_what_is_wrong_is_found():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from nnlens.testing import wait_until
-from nnlens.testing.browser import READY
+from nnlens.testing.browser import ALL, NO_TOUR, READY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,8 +37,10 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
     """Open an address and wait until the page stands; ``page.errors`` and ``page.addresses`` tell what went on."""
     pages = []
 
-    def opened(url: str, width: int = 1440, height: int = 900) -> Any:
+    def opened(url: str, width: int = 1440, height: int = 900, first_visit: bool = False) -> Any:
         page = chromium.new_page(viewport={"width": width, "height": height})
+        if not first_visit:
+            page.add_init_script(NO_TOUR)
         pages.append(page)
         page.errors, page.addresses = [], []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
@@ -50,6 +53,31 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
     yield opened
     for page in pages:
         page.close()
+
+
+@pytest.fixture
+def take() -> Callable[..., tuple[str, bytes]]:
+    """Open a menu of files, choose by the keyboard what is wanted, and return the file's name and content."""
+
+    def taken(page: Any, title: str, item: str) -> tuple[str, bytes]:
+        shown = f"({ALL})('.takeout [title={json.dumps(title)}]').filter(n => n.checkVisibility())"
+        menus = f"({ALL})('.menu').filter(n => n.matches(':popover-open'))"
+        page.wait_for_function(f"{shown}.length > 0")
+        # a tab that is still being laid out makes its parts anew
+        page.wait_for_function("Bokeh.documents[0].is_idle")
+        page.evaluate(f"{shown}[0].click()")
+        page.wait_for_function(f"{menus}.length === 1")
+        choices = page.evaluate(f"{menus}[0].innerText").split("\n")
+        for _ in range(choices.index(item)):
+            page.keyboard.press("ArrowDown")
+        focused = f"({ALL})('.menu .choice:focus').some(n => n.textContent === {json.dumps(item)})"
+        page.wait_for_function(focused)
+        with page.expect_download() as saved:
+            page.keyboard.press("Enter")
+        page.wait_for_function(f"({ALL})('.takeout [aria-busy=true]').length === 0")
+        return saved.value.suggested_filename, saved.value.path().read_bytes()
+
+    return taken
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_the_product_is_that_of_both_maps(shown):
         for x in range(places.shape[1]):
             values = [places[y, x] * details[c, y, x] for c in range(details.shape[0])]
             slow[y, x] = max(values, key=abs)
-    drawn = next(figure for figure in shown._figures() if figure.name == "product")
+    drawn = next(figure for figure in shown.figures() if figure.name == "product")
     np.testing.assert_allclose(drawn.heat.values, slow, rtol=1e-6)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nnlens import Lens, Preprocess
 from nnlens.capturing.loop import thumbnails
+from nnlens.ui.channels import grid
 from nnlens.ui.channels.frames import content, place
 from nnlens.ui.channels.measures import Measure, distinct, of_result, short
 from nnlens.ui.channels.top import mix
@@ -104,6 +105,26 @@ def test_any_result_with_these_dims_sorts_and_nothing_is_said_twice():
     assert not of_result(Tool, result, 9, 5), "of another layer"
     own = Measure("here channel_score", "score", np.zeros(4))
     assert [m.id for m in distinct([own, *found])] == [own.id, found[0].id, found[1].id]
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 9))
+def test_each_cell_of_a_sheet_shows_its_own_map(channels, height, width):
+    maps = np.random.default_rng(channels).integers(0, 256, (channels, height, width), np.uint8)
+    sheet = grid.sheet(maps)
+    style = dict(part.split(":") for part in grid._scale(channels, height, width).split(";"))
+    across, down = (float(part.rstrip("%")) / 100 for part in style["--sheet"].split())
+    for one, spot in zip(maps, grid._places(channels, height, width), strict=True):
+        # as CSS has it: the sheet is drawn `across` times as wide as the cell, and what juts out is shared by percent
+        left, top = (
+            float(at) / 100 * (size - 1) * side
+            for at, size, side in zip(spot, (across, down), (width, height), strict=True)
+        )
+        assert (across * width, down * height) == pytest.approx(sheet.shape[::-1], abs=0.01)
+        x, y = round(left), round(top)
+        assert (left, top) == pytest.approx((x, y), abs=0.01)
+        np.testing.assert_array_equal(sheet[y : y + height, x : x + width], one)
+        around = sheet[y - 1 : y + height + 1, x - 1 : x + width + 1]
+        np.testing.assert_array_equal(around, np.pad(one, 1, "edge"))
 
 
 @pytest.fixture

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from nnlens.errors import SamplesError
 from nnlens.state import Draw, Selection
 from nnlens.ui.core.session import Session
+from nnlens.ui.look.upload import FileButton
+from nnlens.ui.maps.stored import LARGEST, stored_maps
 from nnlens.ui.page import Explorer
 from nnlens.ui.panels import controls as module
 from nnlens.ui.panels.controls import ECHO, MapControls
@@ -87,3 +92,63 @@ def test_the_samples_of_a_map_are_all_or_drawn_or_selected(controls, clock):
     clock[0] += ECHO * 2
     made._kind.value = "all"
     assert controls.projecting.state("a").samples is None and not made._numbers.visible
+
+
+def test_coordinates_of_a_file_are_a_method_of_their_own(controls, clock, tiny_lens):
+    xy = np.random.default_rng(0).normal(size=(60, 2))
+    content = io.BytesIO()
+    np.savez(content, places=xy, id=tiny_lens.store.ids)
+    controls._taken("../mine <b>.npz", content.getvalue())
+    state = controls.projecting.state("a")
+    shown = controls.projecting.places["a"]
+    assert shown.result.attrs["title"] == "mine <b>" and shown.shown.analysis == state.analysis
+    assert list(controls._method.options)[-1] == "mine <b>" and controls._method.value == state.analysis
+    assert not controls._form.view.visible and not controls._made_of.view.visible
+    assert controls.projecting.samples_of(state) == ""
+    clock[0] += ECHO * 2
+    controls._method.value = PCA
+    assert wanted(controls) == PCA and controls._form.view.visible
+    # another page finds it in its menu, and by its address
+    other = Explorer(tiny_lens, Session(tiny_lens))
+    other.session.state.map_a = state
+    other.furnish()
+    assert other.projecting.places["a"].result.attrs["title"] == "mine <b>"
+    menu = MapControls(other.session, other.projecting, other.stops)._method
+    assert menu.value == state.analysis and "mine <b>" in menu.options
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("own.pkl", b"x", "no file of coordinates"),
+        ("own.csv", b"x,y\n1,2\n", "1 rows, and the run has 60"),
+        ("own.csv", b"1" * (LARGEST + 1), "MB"),
+    ],
+)
+def test_a_file_that_does_not_fit_changes_nothing(controls, tiny_lens, name, content, words):
+    before = controls.projecting.state("a")
+    with pytest.raises(SamplesError, match=words):
+        controls._taken(name, content)
+    assert controls.projecting.state("a") == before and not stored_maps(
+        tiny_lens, controls.projecting.catalog
+    )
+
+
+def test_what_a_browser_sends_is_checked():
+    taken, told = [], []
+
+    def guard(function):
+        def guarded(data):
+            try:
+                function(data)
+            except SamplesError as error:
+                told.append(error.message)
+
+        return guarded
+
+    button = FileButton(lambda *file: taken.append(file), guard, limit=9)
+    for data in (None, {}, {"data": 7}, {"data": "x"}, {"data": "A" * 40}, {"name": "a.csv"}):
+        button._handle_msg(data)
+    assert len(told) == 6 and not taken
+    button._handle_msg({"name": "a\n.csv", "data": "MSwy"})
+    assert taken == [("a .csv", b"1,2")]

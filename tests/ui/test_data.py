@@ -7,8 +7,10 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import pdist
 
 from nnlens.ui.core.data import RunData, shared
+from nnlens.ui.core.turning import moved, read_turn, turned
 
 
 def run(ids, **changes):
@@ -106,3 +108,29 @@ def test_a_store_is_read_once_for_all_sessions(tiny_store):
     np.testing.assert_allclose(data.loss, samples["loss"].values)
     assert data.images(data.ids[:2].tolist()).shape[0] == 2
     assert len(data) == len(data.ids) == 60
+
+
+def test_one_component_lies_on_a_line_and_a_third_gives_depth():
+    line = run([1, 2]).projection(result([1, 2], [[3], [5]]))
+    assert (line.x.tolist(), line.y.tolist(), line.z) == ([3, 5], [0, 0], None)
+    solid = run([1]).projection(result([1], [[3, 4, 5, 6]]))
+    assert solid.z.tolist() == [5]
+
+
+@given(st.tuples(st.floats(-400, 400), st.floats(-400, 400)))
+def test_turning_keeps_distances_and_stays_within_the_extent(angles):
+    xyz = np.random.default_rng(5).normal(2, [3, 1, 2], (50, 3))
+    flat = run(list(range(50))).projection(result(range(50), xyz, key=""))
+    body = turned(flat, moved((0.0, 0.0), *angles))
+    seen = np.column_stack([body.x, body.y, body.z])
+    np.testing.assert_allclose(pdist(seen), pdist(xyz), rtol=1e-4)
+    x0, y0, x1, y1 = body.extent
+    assert body.extent == flat.extent and body.positions is flat.positions
+    assert x0 <= body.x.min() and body.x.max() <= x1 and y0 <= body.y.min() and body.y.max() <= y1
+
+
+def test_a_turn_goes_around_but_not_over_and_a_wrong_one_is_the_front():
+    assert moved((170.0, 80.0), 20, 20) == (-170.0, 90.0)
+    assert read_turn(["30", "-20"]) == (30, -20) and read_turn([0, 500]) == (0, 90)
+    for wrong in (None, "", ["a", "b"], ["nan", "0"], [1], [1, 2, 3], {"a": 1}):
+        assert read_turn(wrong) == (0, 0)

@@ -96,3 +96,25 @@ def test_a_form_tells_what_differs_from_the_defaults():
     assert seen == [{"whole": 4, "number": 2.0}, {"whole": 4, "number": 2.0, "few": "b"}]
     first[0].value = 3
     assert seen[-1] == {"number": 2.0, "few": "b"}
+
+
+class Solid(Analysis):
+    """Draw in two or in three dimensions."""
+
+    axes = "components"
+    speed = param.Number(1, doc="How fast.")
+    components = param.Integer(2, bounds=(1, 50), doc="How many.")
+
+
+def test_what_can_draw_a_body_offers_it_and_nothing_else_does():
+    told = []
+    form = ParameterForm(told.append)
+    form.show(Solid, {})
+    label, widget = form._first[0]
+    assert "Drawn in" in label.html and list(widget.options) == ["2-D", "3-D"] and widget.value == 2
+    widget.value = 3
+    assert told == [{"components": 3}]
+    form.show(Solid, {"components": 7})  # as a script may have asked
+    assert list(form._first[0][1].options) == ["2-D", "3-D", "7-D"] and form._first[0][1].value == 7
+    form.show(Everything, {})
+    assert not any("Drawn in" in row[0].html for row in [*form._first, *form._rest])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import param
 import pytest
 import xarray as xr
@@ -63,3 +65,24 @@ def test_a_live_network_explains_samples(tiny_lens):
     )
     wait_until(lambda: found, 60)
     assert found[0]["attribution"].sizes["sample"] == 1
+
+
+class Endless(Mine):
+    """Tell how far it is, for ever; asked or not."""
+
+    def compute(self, data, context):
+        while not threading.Event().wait(0.001):
+            context.progress(1, 2, "on and on")
+
+
+def test_what_is_cancelled_makes_room_for_the_next(lens):
+    lens.registry.register(Endless)
+    first = submit(lens, "endless", {}, "Endless")
+    wait_until(lambda: first.message, 20)
+    second = submit(lens, "mine", {"factor": 3.0}, "Mine")
+    assert second.state == "waiting"
+    first.release()
+    assert first.state == "cancelled"
+    assert float(second.result(20)["mean_loss"]) == pytest.approx(
+        3 * float(lens.store.samples["loss"].mean())
+    )

@@ -147,3 +147,48 @@ def test_a_theme_changes_palettes_and_marks(area, session, synthetic):
     before = area.drawing._marks.mapper.palette
     session.theme = "dark"
     assert area.drawing._marks.mapper.palette != before and len(before) == 256
+
+
+def growing(synthetic, session, scales):
+    """Pictures of a t-SNE on its way: each is many times as wide as the one before."""
+    return [synthetic.projection(session.data, scale=scale).assign_attrs(key="") for scale in scales]
+
+
+def all_in_view(area):
+    return len(area.scene) == len(area.session.data) and "Nothing in view" not in area.frame._over.html
+
+
+def test_a_late_word_of_the_browser_on_an_earlier_picture_is_not_a_view_that_was_chosen(
+    area, session, synthetic
+):
+    area.set_result(synthetic.projection(session.data))
+    looks(area, area.scene.view)
+    told = area.scene.view
+    for picture in growing(synthetic, session, (1e-4, 1e-2, 1, 9)):
+        area.set_result(picture, partial=True)
+        looks(area, told)  # what the browser shows of the picture before comes after the next one
+        told = area.scene.view
+        assert all_in_view(area)
+    area.set_result(synthetic.projection(session.data, scale=10))
+    looks(area, told)
+    assert all_in_view(area) and session.state.map_a.extent is None
+    looks(area, area.scene.view)
+    assert all_in_view(area) and session.state.map_a.extent is None
+
+
+def test_a_view_of_the_map_before_does_not_hold_the_pictures_of_the_next(area, session, synthetic):
+    area.set_result(synthetic.projection(session.data))
+    looks(area, (1, 1, 3, 3))
+    # another method is chosen, which takes the view away
+    session.state.map_a = replace(session.state.map_a, analysis="other", extent=None)
+    for picture in growing(synthetic, session, (1e-4, 1, 9)):
+        area.set_result(picture, partial=True)
+        assert all_in_view(area)
+    area.set_result(synthetic.projection(session.data, scale=10))
+    assert all_in_view(area)
+
+
+def test_a_view_of_an_address_in_which_nothing_is_shows_all(area, session, synthetic):
+    session.state.map_a = replace(session.state.map_a, extent=(900.0, 900.0, 901.0, 901.0))
+    area.set_result(synthetic.projection(session.data))
+    assert all_in_view(area) and session.state.map_a.extent is None

@@ -276,7 +276,7 @@ def test_figures_of_quality_are_computed_and_written(page):
             {"figure": ((), 0.98), "other_one": ((), 0.4), "unknown": ((), np.nan)}, attrs={"probed": 1500}
         ),
     )
-    assert page.maps["a"].facts == "figure .98 · other one .40 (1,500 probed)"
+    assert page.maps["a"].facts == "figure .98 · other one .40 · 1,500 probed"
 
 
 def test_figures_of_a_map_that_is_gone_are_not_written(page):

@@ -107,3 +107,20 @@ def test_steps_of_odd_columns(values):
     for logarithmic in (True, False):
         steps = value_steps(values, logarithmic)
         assert steps.shape == values.shape and steps.max(initial=0) <= STEPS
+
+
+@settings(deadline=None)
+@given(st.lists(point, min_size=1, max_size=60))
+def test_of_a_body_without_depth_the_picture_is_that_of_a_plane(points):
+    x, y, slots, chosen = arrays(points)
+    flat = class_image(x, y, slots, chosen, VIEW, WIDTH, HEIGHT)
+    level = np.zeros(len(x), np.float32)
+    np.testing.assert_array_equal(class_image(x, y, slots, chosen, VIEW, WIDTH, HEIGHT, level), flat)
+
+
+def test_of_a_body_what_is_near_covers_what_is_far_and_is_stronger():
+    x, y = np.full(4, 0.5, "f4"), np.full(4, 0.5, "f4")
+    slots, depth = np.array([3, 3, 3, 5], "u1"), np.array([0, 0, 0, 1], "f4")
+    near = class_image(x, y, slots, None, VIEW, WIDTH, HEIGHT, depth)[0, 0]
+    far = class_image(x[:1], y[:1], slots[3:], None, VIEW, WIDTH, HEIGHT)[0, 0]
+    assert (near - 1) // LEVELS == 2 * 5 + 1 and near > far

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlens.ui.core.data import CLASS_LOSS
+from nnlens.ui.core.regions import fitted
 from nnlens.ui.look.palette import LEVELS, STEPS, ClassColors, class_loss_steps, class_palette
+from nnlens.ui.maps.inset import Inset
 from nnlens.ui.maps.naming import apart, peaks, short
-from nnlens.ui.maps.projection_map import fitted
 from nnlens.ui.maps.scene import DOTS, FEW, PICTURES, Scene
 
 
@@ -136,7 +137,11 @@ def test_no_projection_is_an_empty_map(data):
     scene = Scene(data, ClassColors(data.label, 10))
     scene.show(None, "label", None)
     mask = data.label == 1
-    assert len(scene) == 0 and scene.place(10) is None and scene.small(class_palette("light", 9)) == ""
+    assert (
+        len(scene) == 0
+        and scene.place(10) is None
+        and not Inset(scene).address(class_palette("light", 9), scene.view)
+    )
     assert not scene.pixels(mask).any()
     for columns in (scene.dots(mask), scene.few(mask), scene.pictures(mask), scene.names(mask)):
         assert len(columns["x"]) == 0
@@ -145,7 +150,11 @@ def test_no_projection_is_an_empty_map(data):
 def test_colored_by_a_number(scene):
     scene.show(scene.projection, "loss", None)
     assert not scene.by_class and scene.pixels(scene.data.label == 2).max() > 127
-    assert scene.small(class_palette("light", 9) * 2).startswith("data:image/png")
+    x0, y0, x1, y1 = scene.projection.extent
+    inset, palette = Inset(scene), class_palette("light", 9) * 2
+    scene.look((7.4, -0.6, 8.6, 0.6), 400, 400)
+    assert inset.address(palette, (x0, y0, x1, y1)).startswith("data:image/png")
+    assert not inset.address(palette, scene.view)  # all is in view
 
 
 @pytest.mark.parametrize("side", [40.0, 1.0, 0.2])

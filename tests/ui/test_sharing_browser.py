@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from nnlens.testing import wait_until
 from nnlens.testing.browser import ALL, SHOWN_WORDS
 
 pytestmark = pytest.mark.browser
+ENDINGS = (".png", ".svg", ".npz")
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +55,7 @@ class Page:
         self.page.keyboard.press("Escape")
 
 
-def saved(page, css):
-    with page.page.expect_download() as download:
-        page.click(css)
-    return Path(download.value.path())
-
-
-def test_what_was_planted_is_found_shown_and_taken_out(planted, explore, open_page):
+def test_what_was_planted_is_found_shown_and_taken_out(planted, explore, open_page, take):
     store, marked = planted
     page = Page(open_page(explore(store.path)))
     page.wait_for("Worst of all", "in view")
@@ -74,14 +70,21 @@ def test_what_was_planted_is_found_shown_and_taken_out(planted, explore, open_pa
     assert "brightness at rows 6–7, column" in page.page.evaluate(first)
     assert page.page.evaluate("all('.trio img').length") == 3
 
-    text = saved(page, "a[download$='.csv']").read_text()
-    rows = list(csv.DictReader(text.splitlines()))
+    out = "take the comparison out"
+    name, content = take(page.page, out, "Traits as CSV")
+    assert name.endswith("-in-common-6.csv")
+    rows = list(csv.DictReader(content.decode().splitlines()))
     assert rows[0]["kind"] == "region"
     assert float(rows[0]["matched_p"]) < 0.01
-    with np.load(saved(page, "a[download$='.npz']")) as values:
+    with zipfile.ZipFile(io.BytesIO(take(page.page, out, "Mean images (zip)")[1])) as archive:
+        names = {f"{each}{end}" for each in ("mean-selected", "mean-others", "difference") for end in ENDINGS}
+        assert set(archive.namelist()) == names
+        with np.load(io.BytesIO(archive.read("mean-selected.npz"))) as values:
+            assert values["sample"].tolist() == marked
+            np.testing.assert_allclose(values["mean"], store.images(marked).mean(0) / 255, atol=1e-6)
+    with np.load(io.BytesIO(take(page.page, out, "Values (npz)")[1])) as values:
         assert values["name"][0] == rows[0]["name"]
         assert values["chosen_image"].shape == (8, 8, 1)
-    assert page.page.evaluate("all('[data-copy^=\"name,kind\"]')[0].dataset.copy") == text
 
     page.click(".trait [data-act=color]")
     page.page.wait_for_function("location.search.includes('color=brightness_at')")

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from urllib.parse import parse_qs, urlencode
 
 import numpy as np
+import param
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlens.state import Draw, MapState, Selection
+from nnlens.ui.core.choices import bind, choose
+from nnlens.ui.core.chosen import IDS
 from nnlens.ui.core.data import RunData
+from nnlens.ui.core.packing import packed, unpacked
 from nnlens.ui.core.session import Session
-from nnlens.ui.core.url import IDS, from_query, to_query
+from nnlens.ui.core.url import Address, from_query, to_query
 from nnlens.ui.panels.filters import FilterField
 
 N = 400
@@ -55,6 +61,8 @@ MAPS = st.builds(
             Selection(np.arange(N) * 3, {"kind": "range", "variable": "loss", "low": 0.0, "high": 1.0}),
         ]
     ),
+    st.sampled_from([(0.0, 0.0), (30.5, -20.0), (-180.0, 90.0)]),
+    st.sampled_from(["lasso", "turn"]),
 )
 
 
@@ -125,13 +133,16 @@ def test_what_cannot_be_made_yet_stays_in_the_address():
     assert json.loads(kept["selection"]) == origin
 
 
-def test_few_ids_are_written_and_many_are_not():
-    one, other = new_session(), new_session()
+def test_ids_are_written_and_packed_where_they_are_many():
+    one, other, third = new_session(), new_session(), new_session()
     one.state.select(one.data.ids[5:17], {"kind": "ids"})
     from_query(other, to_query(one))
     assert other.state.selection == one.state.selection
+    assert "packed" not in to_query(one)
     one.state.select(one.data.ids[: IDS + 1], {"kind": "ids"})
-    assert "ids" not in to_query(one) and len(to_query(one)) < 200
+    assert "packed" in to_query(one) and len(to_query(one)) < 200
+    from_query(third, to_query(one))
+    assert third.state.selection == one.state.selection
 
 
 def test_what_the_run_does_not_have_is_dropped_with_a_word():
@@ -186,3 +197,97 @@ def test_any_address_is_read_or_dropped(fields):
     from_query(session, urlencode(fields))
     assert session.state.map_a.extent is None or len(session.state.map_a.extent) == 4
     assert replace(session.state.map_a)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.one_of(st.integers(0, 300), st.integers(0, 2**62)), min_size=1, max_size=300))
+def test_packed_ids_read_back(ids):
+    wanted = np.array(sorted(ids), np.int64)
+    np.testing.assert_array_equal(unpacked(packed(wanted)), wanted)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.binary(max_size=40).map(lambda b: urlsafe_b64encode(zlib.compress(b)).decode()),
+    )
+)
+def test_what_is_not_packed_is_none_or_rising_ids(text):
+    found = unpacked(text)
+    assert found is None or ((np.diff(found) > 0).all() and found[0] >= 0)
+
+
+def test_a_bomb_is_not_unpacked():
+    assert unpacked(urlsafe_b64encode(zlib.compress(b"\x01" * (1 << 26))).decode()) is None
+
+
+def test_thousands_of_ids_fit_an_address_and_more_are_told(synthetic):
+    data = synthetic.run_data(60_000)
+    one, other = Session(None, data=data), Session(None, data=data)
+    rng = np.random.default_rng(0)
+    one.state.select(np.sort(rng.choice(data.ids, 9_000, replace=False)), {"kind": "ids"})
+    address = Address(one)
+    address.tell()
+    assert not one.messages
+    assert len(to_query(one)) < 9_000
+    from_query(other, to_query(one))
+    assert other.state.selection == one.state.selection
+    one.state.select(np.sort(rng.choice(data.ids, 30_000, replace=False)), {"kind": "ids"})
+    assert "packed" not in to_query(one)
+    address.tell()
+    assert "30,000 ids are too many" in one.messages[-1].text
+
+
+CHOICES = st.dictionaries(
+    st.sampled_from(["tab", "sides", "shade", "method"]), st.text(min_size=1, max_size=30)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(CHOICES)
+def test_choices_read_back(chosen):
+    one, other = new_session(), new_session()
+    for name, text in chosen.items():
+        choose(one, name, text)
+    from_query(other, to_query(one))
+    assert other.state.choices == chosen
+    assert not other.messages
+
+
+class Thing(param.Parameterized):
+    word = param.String(default="a")
+    number = param.Integer(default=None, allow_None=True)
+    many = param.Dict(default={})
+
+
+@given(
+    st.sampled_from(["", "a", "b"]),
+    st.sampled_from([None, 0, 7]),
+    st.sampled_from([{}, {"m": {"p": "1"}}]),
+)
+def test_parameters_that_are_bound_come_back(word, number, many):
+    def bound(session):
+        thing = Thing()
+        read = {
+            "word": str,
+            "number": lambda text: int(text) if text else None,
+            "many": lambda text: json.loads(text),
+        }
+        names = {"word": "w", "number": "n", "many": "m"}
+        bind(session, thing, names, lambda name, text: setattr(thing, name, read[name](text)))
+        return thing
+
+    one, other = new_session(), new_session()
+    bound(one).param.update(word=word, number=number, many=many)
+    early = bound(other)
+    from_query(other, to_query(one))
+    for thing in (early, bound(other)):  # there before the address was read, or built afterwards
+        assert (thing.number, thing.many) == (number, many)
+        assert thing.word == word
+
+
+def test_long_or_many_choices_are_dropped_with_a_word():
+    session = new_session()
+    from_query(session, urlencode({"at.tab": "x" * 5_000, "at.shade": "row"}))
+    assert session.state.choices == {"shade": "row"}
+    assert "choices" in session.messages[-1].text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import panel as pn
@@ -14,11 +15,12 @@ from panel.custom import JSComponent
 
 from nnlens.state import replay
 from nnlens.testing import wait_until
+from nnlens.ui.core.regions import fitted
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.look.theme import THEMES, page_style
 from nnlens.ui.maps.gestures import REST
-from nnlens.ui.maps.projection_map import ProjectionMap, fitted
+from nnlens.ui.maps.projection_map import ProjectionMap
 from nnlens.ui.panels.histogram import LossHistogram
 from nnlens.ui.panels.matrix import ConfusionMatrix
 
@@ -520,3 +522,69 @@ def test_a_component_of_ours_needs_no_network():
     from nnlens.ui.look.live import Live
 
     assert issubclass(Live, JSComponent) and "http" not in Live._esm
+
+
+def naive(xyz, turn):
+    """Turn coordinates (sample, component) around their middle, as a table of cosines would."""
+    across, up = np.radians(turn)
+    around = np.array([[np.cos(across), 0, np.sin(across)], [0, 1, 0], [-np.sin(across), 0, np.cos(across)]])
+    over = np.array([[1, 0, 0], [0, np.cos(up), np.sin(up)], [0, -np.sin(up), np.cos(up)]])
+    middle = (xyz.min(axis=0) + xyz.max(axis=0)) / 2
+    return (xyz - middle) @ (over @ around).T + middle
+
+
+def test_a_body_is_turned_by_drag_and_keys_and_brushed_as_it_is_seen(views, sixty_thousand, synthetic):
+    solid = synthetic.solid(sixty_thousand)
+    ids, xyz = coordinates(sixty_thousand, solid)
+    area, page, middle = views.maps["a"], views.page, xyz.min(axis=0) / 2 + xyz.max(axis=0) / 2
+    turn_tool = "all('button.tool').find(e => e.dataset.value === 'turn')"
+    assert not page.evaluate(f"!!{turn_tool}"), "a plane is not turned"
+    views.do(lambda: area.set_result(solid))
+    page.wait_for_function(f"() => {turn_tool}")
+    page.evaluate(f"{turn_tool}.click()")
+    wait_until(lambda: views.state.map_a.tool == "turn", what="the tool in the state")
+    page.wait_for_function(f"() => {turn_tool}.ariaPressed === 'true'")
+
+    from_x, from_y = views.at(A, *middle[:2])
+    page.mouse.move(from_x, from_y)
+    page.mouse.down()
+    for step in range(1, 7):
+        page.mouse.move(from_x + 15 * step, from_y - 5 * step, steps=2)
+    page.mouse.up()
+    wait_until(lambda: views.state.map_a.turn != (0, 0), what="a turn that is kept")
+    turn = views.state.map_a.turn
+    assert turn == pytest.approx((45, 15), abs=3) and not len(views.state.selection)
+    np.testing.assert_allclose(
+        np.column_stack([area.scene.projection.x, area.scene.projection.y]),
+        naive(xyz, turn)[:, :2],
+        atol=1e-4,
+    )
+    wait_until(
+        lambda: views.columns(A, "Image")["image"] == area.scene.pixels(None).ravel().tolist(),
+        what="a picture",
+    )
+    views.page.keyboard.press("ArrowRight")
+    wait_until(lambda: views.state.map_a.turn[0] == pytest.approx(turn[0] + 10), what="a turn by a key")
+    turn = views.state.map_a.turn
+
+    box = views.selected(lambda: views.drag(A, [middle[:2], middle[:2] + 4], ["Shift"]))
+    seen, (x0, y0, x1, y1) = naive(xyz, turn), views.state.selection.origin["box"]
+    inside = (seen[:, 0] >= x0) & (seen[:, 0] <= x1) & (seen[:, 1] >= y0) & (seen[:, 1] <= y1)
+    assert len(box) > 50 and len(box ^ set(ids[inside].tolist())) <= 2  # on the border by rounding
+    page.evaluate("all('button.tool').find(e => e.dataset.value === 'lasso').click()")
+    wait_until(lambda: views.state.map_a.tool == "lasso", what="the lasso")
+    page.wait_for_function(
+        "() => figures[0].model.toolbar.tools.find(t => t.type === 'LassoSelectTool').active"
+    )
+    chosen = views.selected(lambda: views.drag(A, looking(area.scene.view, SHAPE * 0.6)))
+    origin = views.state.selection.origin
+    lasso = set(ids[Path(origin["corners"]).contains_points(seen[:, :2])].tolist())
+    assert origin["turn"] == list(turn) and len(chosen) > 50 and len(chosen ^ lasso) <= 2
+    np.testing.assert_array_equal(replay(origin, views.session.resolvers), views.state.mask)
+
+    views.set(map_a=replace(views.state.map_a, turn=(0.0, 0.0)))
+    assert set(views.state.selection.samples.tolist()) == chosen, "turning is no selecting"
+    page.wait_for_function("() => figures[0].model.renderers.at(-4).data_source.data.xs.length === 0")
+    np.testing.assert_array_equal(replay(origin, views.session.resolvers), views.state.mask)
+    views.page.mouse.click(*views.at(A, *xyz[77, :2]))
+    wait_until(lambda: views.state.focus is not None, what="a focus")

@@ -28,6 +28,9 @@ UNITS = 4096
 SMOOTH = 24
 """Pixels from which a face is drawn without its edges: boxes have fewer."""
 
+READ, COMPUTED = "read", "computed"
+"""Where faces come from."""
+
 Array = NDArray[Any]
 Drawn = tuple[str, str]
 """The address of a picture, and how it is drawn: ``mask`` is ink where the picture is opaque."""
@@ -59,6 +62,8 @@ class Focused:
         self.session, self.work, self.tools, self._tell = session, work, tools, tell
         self._asked: tuple[int | None, tuple[str, ...]] | None = None
         self._task: Task | None = None
+        self._found: dict[str, Drawn] = {}
+        self._due: set[str] = set()
         self.wanted: dict[str, tuple[LayerInfo, float, float]] = {}
 
     @property
@@ -81,40 +86,42 @@ class Focused:
         self._asked = asked
         if self._task is not None:
             self.work.drop(self._task)
-        self._task = None
+        self._task, self._found = None, {}
         if self.session.lens is None or self.session.data.position(focus) is None or focus is None:
             self._tell({}, False)
             return
         wanted = dict(self.wanted)
+        computed = self.has_model and bool(self._pooled(wanted))
+        self._due = {READ, COMPUTED} if computed else {READ}
+        if computed:  # first: it takes its turn behind what else asks the network for this sample
+            self._compute(asked)
         aside(
             self.session,
             lambda: self._held(focus, wanted),
-            lambda faces: self._found(asked, faces, wanted),
+            lambda faces: self._arrived(asked, READ, faces),
         )
 
-    def _found(self, asked: Any, faces: dict[str, Drawn], wanted: Mapping[str, Any]) -> None:
-        if asked != self._asked:
-            return
-        pooled = self._pooled(wanted)
-        computed = [name for name in pooled if self.has_model]
-        self._tell(faces, bool(computed))
-        if computed:
-            self._compute(asked, faces)
+    def _arrived(self, asked: Any, what: str, faces: Faces) -> None:
+        """Tell what is there so far, if it is still wanted."""
+        if asked == self._asked:
+            self._found |= faces
+            self._due.discard(what)
+            self._tell(dict(self._found), COMPUTED in self._due)
 
-    def _compute(self, asked: Any, faces: dict[str, Drawn]) -> None:
-        def done(result: xr.Dataset) -> None:
-            if asked == self._asked:
-                self._tell({**faces, **self._means(result)}, False)
-
+    def _compute(self, asked: Any) -> None:
         def failed(error: BaseException) -> None:
-            if asked == self._asked:
-                self._tell(faces, False)
+            self._arrived(asked, COMPUTED, {})
             self.session.report(error, "warning")
 
         tool = self.tools[0]
         try:
             self._task = self.work.submit(
-                tool.id, tool.title, done, {"sample": [asked[0]]}, failed=failed, listed=False
+                tool.id,
+                tool.title,
+                lambda result: self._arrived(asked, COMPUTED, self._means(result)),
+                {"sample": [asked[0]]},
+                failed=failed,
+                listed=False,
             )
         except NNLensError as error:
             failed(error)

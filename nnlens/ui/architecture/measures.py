@@ -46,6 +46,7 @@ class Measures(param.Parameterized):
         self._known: dict[str, dict[str, xr.Dataset]] = {}
         self._seen = 0
         self._impossible: dict[str, set[str]] = {}
+        self._times: dict[tuple[str, str], float | None] = {}
         work.param.watch(session.guard(lambda _: self._look_again()), "changes")
 
     @property
@@ -85,16 +86,22 @@ class Measures(param.Parameterized):
 
     def seconds(self) -> float | None:
         """Estimate how long what is missing takes; None where nobody knows."""
-        lens, times = self.session.lens, []
-        if lens is None or self.tool is None:
-            return None
-        for layer in self.missing:
-            try:
-                times.append(lens.estimate(self.tool.id, layer=layer))
-            except NNLensError:
-                self._impossible[self.tool.id].add(layer)
+        times = [self._estimate(layer) for layer in self.missing]
         known = [time for time in times if time is not None]
         return sum(known) if len(known) == len(times) else None
+
+    def _estimate(self, layer: str) -> float | None:
+        """Estimate one layer, once: the cell beside the strip says it again at each focus."""
+        lens, tool = self.session.lens, self.tool
+        if lens is None or tool is None:
+            return None
+        if (tool.id, layer) not in self._times:
+            try:
+                self._times[tool.id, layer] = lens.estimate(tool.id, layer=layer)
+            except NNLensError:
+                self._impossible[tool.id].add(layer)
+                self._times[tool.id, layer] = 0.0
+        return self._times[tool.id, layer]
 
     def compute(self) -> None:
         """Compute what is missing, one layer after the other."""

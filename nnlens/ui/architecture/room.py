@@ -9,6 +9,7 @@ import panel as pn
 from nnlens.ui.architecture.beside import Beside
 from nnlens.ui.architecture.measures import Measures
 from nnlens.ui.architecture.strip import Strip
+from nnlens.ui.architecture.taking import strip_out
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop
@@ -38,5 +39,5 @@ class Architecture:
         measures = Measures(session, work, catalog)
         self.strip = Strip(session, stops, work, catalog, measures)
         beside = Beside(session, measures, self.strip.focused)
-        self.view = pn.Row(beside.view, self.strip.view, **FILL)
+        self.view = pn.Row(beside.view, self.strip.view, strip_out(self.strip), **FILL)
         self.dialogs: list[Any] = beside.dialogs

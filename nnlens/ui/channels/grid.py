@@ -1,11 +1,16 @@
-"""All channels of a layer for one sample, as grey thumbnails with index and number; sorted, page by page."""
+"""All channels of a layer for one sample, as grey thumbnails with index and number; sorted, page by page.
+
+The thumbnails of a page are cells of one picture, the sheet: hundreds of small ones take ten times as long to make.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from nnlens.ui.channels.measures import INDEX, RANGE, Measure
 from nnlens.ui.look.parts import icon_button
@@ -16,47 +21,106 @@ if TYPE_CHECKING:
     from nnlens.ui.channels.source import ChannelSource
 
 PAGE = 256
-FEW = 60
-"""Thumbnails where there is room for some only."""
+FEW = 36
+"""Thumbnails where there is room for some only: as many as are in view on a large screen."""
+EDGE = 1
+"""Pixels around each cell that repeat its own: a browser that scales a sheet looks across the border."""
+SMOOTH = 40
+"""Pixels from which a map is drawn without its edges: thumbnails have about as many."""
+
+Maps = NDArray[np.uint8]
+Order = NDArray[np.intp]
 
 
-def order_of(source: ChannelSource, measure: Measure | None) -> np.ndarray[Any, Any]:
+def order_of(source: ChannelSource, measure: Measure | None) -> Order:
     """Return the channels in the order in which they are shown."""
     return np.arange(source.count) if measure is None else measure.order()
 
 
-def thumbnails(source: ChannelSource, page: int, few: bool = False) -> Markup:
-    """Draw a page of channels; `few` is for where there is room for the first ones only."""
-    result, measure = source.result, source.measure
+def shown_on(source: ChannelSource, measure: Measure | None, page: int, few: bool = False) -> Order:
+    """Return the channels of a page; `few` is for where there is room for the first ones only."""
+    size = FEW if few else PAGE
+    return order_of(source, measure)[page * size : (page + 1) * size]
+
+
+def thumbnails(source: ChannelSource, measure: Measure | None, shown: Order) -> Markup:
+    """Draw a page of channels as cells of a `sheet` that comes with the name "maps"."""
+    result = source.result
     if result is None:
         return Markup("")
-    size = FEW if few else PAGE
-    shown = order_of(source, measure)[page * size : (page + 1) * size]
-    maps = result["feature_map"].values[0]
-    low, high = (result[name].values[0] for name in RANGE)
+    height, width = result["feature_map"].shape[2:]
+    low, high = (result[name].values[0].tolist() for name in RANGE)
+    chosen = source.session.state.channel
     return fill(
-        '<div class="chs {small}" data-walk role="group" aria-label="channels">{tiles}</div>',
-        small="small" if few else "",
+        '<div data-face="maps" data-walk role="group" aria-label="channels" style="{style}">{tiles}</div>',
+        style=_scale(len(shown), height, width),
         tiles=joined(
-            _thumbnail(int(c), data_url(maps[c]), measure, (low[c], high[c]), source.session.state.channel)
-            for c in shown
+            _thumbnail(c, place, measure, (low[c], high[c]), c == chosen)
+            for c, place in zip(shown.tolist(), _places(len(shown), height, width), strict=True)
         ),
     )
 
 
+def drawn_as(result: Any, few: bool) -> str:
+    """Return the classes that draw a sheet."""
+    smooth = "smooth" if min(result["feature_map"].shape[2:]) > SMOOTH else ""
+    return f"chs {'small' if few else ''} {smooth}"
+
+
+def sheet(maps: Maps) -> Maps:
+    """Lay maps (channel, y, x) out in one picture (y, x), row by row, each in a border of its own pixels."""
+    columns, rows = _form(len(maps))
+    cells = np.zeros((rows * columns, *(side + 2 * EDGE for side in maps.shape[1:])), np.uint8)
+    cells[: len(maps)] = np.pad(maps, ((0, 0), (EDGE, EDGE), (EDGE, EDGE)), "edge")
+    height, width = cells.shape[1:]
+    lines = cells.reshape(rows, columns, height, width).swapaxes(1, 2)
+    return np.ascontiguousarray(lines.reshape(rows * height, columns * width))
+
+
+def _form(channels: int) -> tuple[int, int]:
+    """Return columns and rows of a sheet."""
+    columns = max(1, math.isqrt(max(channels - 1, 0)) + 1)
+    return columns, max(1, -(-channels // columns))
+
+
+def _scale(channels: int, height: int, width: int) -> str:
+    """Say how large a sheet is beside one of its cells, and the form of a cell."""
+    across, down = (
+        100 * many * (side + 2 * EDGE) / side
+        for many, side in zip(_form(channels), (width, height), strict=True)
+    )
+    longer = max(height, width)
+    return f"--sheet:{across:.4f}% {down:.4f}%;--cw:{100 * width / longer:.2f}%;--chh:{100 * height / longer:.2f}%"
+
+
+def _places(channels: int, height: int, width: int) -> list[tuple[str, str]]:
+    """Return where the cells of a sheet lie, as CSS places a background: as shares of what juts out."""
+    columns, rows = _form(channels)
+    across, down = (
+        [
+            f"{100 * (at * (side + 2 * EDGE) + EDGE) / (many * (side + 2 * EDGE) - side):.4f}"
+            for at in range(many)
+        ]
+        for many, side in ((columns, width), (rows, height))
+    )
+    return [(across[at % columns], down[at // columns]) for at in range(channels)]
+
+
 def _thumbnail(
-    channel: int, url: str, measure: Measure | None, ends: tuple[float, float], chosen: int | None
+    channel: int, place: tuple[str, str], measure: Measure | None, ends: tuple[float, float], on: bool
 ) -> Markup:
     number = "" if measure is None else measure.words(channel)
-    words = f"channel {channel}: {decimal(float(ends[0]))} to {decimal(float(ends[1]))}"
-    full = "" if measure is None else f", {measure.title} {measure.words(channel)}"
     return fill(
-        '<button class="ch {on}" type="button" data-act="channel" data-value="{c}" data-key="ch{c}" title="{words}"'
-        ' aria-label="{words}"><img src="{url}" alt=""><span><i>{c}</i><i>{n}</i></span></button>',
-        on="on" if channel == chosen else "",
+        '<button class="ch {on}" type="button" data-act="channel" data-value="{c}" data-key="ch{c}" '
+        'title="channel {c}: {low} to {high}{words}"><span class="map"><span class="cell" '
+        'style="background-position:{x}% {y}%"></span></span><span class="who"><i>{c}</i><i>{n}</i></span></button>',
+        on="on" if on else "",
         c=channel,
-        words=words + full,
-        url=url,
+        low=decimal(ends[0]),
+        high=decimal(ends[1]),
+        words="" if measure is None else f", {measure.title} {number}",
+        x=place[0],
+        y=place[1],
         n=number,
     )
 

@@ -32,6 +32,7 @@ class Known:
         self.session, self.work, self.catalog = session, work, catalog
         self._results: dict[str, list[tuple[Tool, xr.Dataset]]] = {}
         self._tasks: dict[str, Task] = {}
+        self._possible: dict[tuple[str, str], bool] = {}
         self._ended = 0
 
     @property
@@ -53,14 +54,18 @@ class Known:
         """List what could say more of the channels of a layer, and was not computed yet."""
         known = {tool.id for tool, _ in self.results(layer)}
         others = (tool for tool in self.catalog.channel_measures if tool.id not in known)
-        return [tool for tool in others if self._possible(tool, layer)]
+        return [tool for tool in others if self._can(tool, layer)]
 
-    def _possible(self, tool: Tool, layer: str) -> bool:
-        try:
-            self.lens.plan(tool.id, layer=layer)
-        except NNLensError:
-            return False
-        return True
+    def _can(self, tool: Tool, layer: str) -> bool:
+        """Whether an analysis can be run on a layer; asked once, for the answer takes milliseconds."""
+        if (tool.id, layer) not in self._possible:
+            try:
+                self.lens.plan(tool.id, layer=layer)
+            except NNLensError:
+                self._possible[tool.id, layer] = False
+            else:
+                self._possible[tool.id, layer] = True
+        return self._possible[tool.id, layer]
 
     def computing(self, layer: str) -> Task | None:
         """Return the job that is to say more of a layer, while it runs."""

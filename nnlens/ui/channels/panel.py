@@ -12,9 +12,12 @@ from nnlens.errors import NNLensError
 from nnlens.ui.channels import grid
 from nnlens.ui.channels.heatmap import Heatmap
 from nnlens.ui.channels.source import ChannelSource
+from nnlens.ui.channels.taking import panel_out
 from nnlens.ui.channels.values import Values
-from nnlens.ui.look.live import Live
+from nnlens.ui.core.taking import headed
+from nnlens.ui.look.live import Faced, Live
 from nnlens.ui.look.parts import FILL, button, empty, icon_button
+from nnlens.ui.look.pictures import data_url
 from nnlens.ui.look.progress import bar, state_words
 from nnlens.ui.look.text import count, error_words, fill, joined, name, plain
 
@@ -53,9 +56,11 @@ class ChannelPanel:
         }
         css = ["bottom.css", "explain.css", "channels.css"]
         self._head = Live(actions=actions, guard=guard, css=css, height=24, styles={"flex": "none"})
-        self._body = Live(actions=actions, guard=guard, css=css, sizing_mode="stretch_both")
+        self._body = Faced(actions=actions, guard=guard, css=css, sizing_mode="stretch_both")
+        self._sheet: tuple[Any, bytes] = (None, b"")
         self.heat = None if more else Heatmap(source.session, "units of the layer", pick)
-        parts = [self._head, self._body, *([self.heat.view] if self.heat else [])]
+        head = self._head if more else headed(self._head, panel_out(self))  # the small form has no room
+        parts = [head, self._body, *([self.heat.view] if self.heat else [])]
         self.view = pn.Column(*parts, **FILL, styles={"min-height": "0", "overflow": "hidden"})
         source.views.append(self)
         source.param.watch(guard(lambda _: self.paint()), ["changes", "sort"])
@@ -171,9 +176,22 @@ class ChannelPanel:
             return self._progress() if source.waiting else self._offer()
         if source.dense:
             return grid.as_picture(source)
-        tiles = grid.thumbnails(source, self.page, few=self.more is not None)
-        rest = source.count - grid.FEW if self.more is not None else 0
-        link = button(f"all {source.count:,} channels", "more", kind="link") if rest > 0 else ""
+        return self._grid(source.result)
+
+    def _grid(self, result: Any) -> Markup:
+        source, few = self.source, self.more is not None
+        measure = source.measure
+        shown = grid.shown_on(source, measure, self.page, few)
+        if self._sheet[0] is not result or self._sheet[1] != shown.tobytes():
+            self._sheet = result, shown.tobytes()
+            picture = grid.sheet(result["feature_map"].values[0, shown])
+            self._body.faces = {"maps": [data_url(picture), grid.drawn_as(result, few)]}
+        tiles = grid.thumbnails(source, measure, shown)
+        link = (
+            button(f"all {source.count:,} channels", "more", kind="link")
+            if few and source.count > grid.FEW
+            else ""
+        )
         return fill('<div class="scroll" data-scroll>{tiles}{more}</div>', tiles=tiles, more=link)
 
     def _progress(self) -> Markup:
@@ -188,7 +206,7 @@ class ChannelPanel:
                 cancel=button("Cancel", "cancel"),
             )
         return fill(
-            '{told}<div class="chs {small}" role="status" aria-label="computing">{bones}</div>',
+            '<div class="wait">{told}<div class="chs {small}" role="status" aria-label="computing">{bones}</div></div>',
             told=told,
             small="small" if self.more else "",
             bones=bones,

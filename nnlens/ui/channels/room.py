@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nnlens.ui.channels.dialog import ChannelDialog
+from nnlens.ui.channels.kept import keep
 from nnlens.ui.channels.panel import ChannelPanel
 from nnlens.ui.channels.source import ChannelSource
 from nnlens.ui.channels.top import KIND, resolve
@@ -30,6 +31,7 @@ class Channels:
     def __init__(self, session: Session, work: Work, catalog: Catalog, layers: list[Stop]) -> None:
         self.source = ChannelSource(session, work, catalog, layers)
         self.dialog = ChannelDialog(self.source)
+        keep(self.source, self.dialog)
         session.resolvers[KIND] = lambda origin: resolve(session, origin)
 
     def panel(self) -> ChannelPanel:

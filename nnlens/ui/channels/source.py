@@ -13,6 +13,7 @@ from nnlens.errors import AnalysisError, NNLensError
 from nnlens.schema import INPUT
 from nnlens.ui.channels.known import Known
 from nnlens.ui.channels.measures import INDEX, Measure, distinct, id_of, of_result, of_sample
+from nnlens.ui.channels.reading import first_layer, looked_up, outcome, tell
 from nnlens.ui.core.aside import aside
 from nnlens.ui.core.catalog import OF_CHANNELS, Catalog, Tool
 from nnlens.ui.core.session import Session
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from nnlens.lens import Lens
 
 Error = BaseException | None
+PATIENCE = 0.3
+"""Seconds that what is shown stays while something else is on its way."""
 
 
 class ChannelSource(param.Parameterized):
@@ -63,6 +66,7 @@ class ChannelSource(param.Parameterized):
         self.task: Task | None = None
         self.waiting = False
         self._asked: set[str] = set()
+        self._asks = 0
         self.known = Known(session, work, catalog)
         self._stale = True
         self.views: list[Any] = []
@@ -123,19 +127,49 @@ class ChannelSource(param.Parameterized):
         return {"layer": self.layer, "sample": [int(self.session.state.focus or 0)], **more}
 
     def ask(self) -> None:
-        """Show the maps of the sample in focus: those that are there, else those that come at once."""
+        """Show the maps of the sample in focus: those that are there, else those that come at once.
+
+        To look whether they are there takes longer than a push may, so it is done aside; until then what is shown
+        stays, for a moment.
+        """
         self._leave()
-        self.result = self.trouble = None
+        self.trouble = None
         self._stale = all(view.hidden for view in self.views)
-        if not self._stale and self.session.data.position(self.session.state.focus) is not None:
-            try:
-                self.result = self.lens.cached(self.tool.id, **self.request())
-            except NNLensError as error:
-                self.trouble = error
-            else:
-                if self.result is None and (self.held or self.layer in self._asked):
-                    self._submit(listed=False)
+        if self._stale or self.session.data.position(self.session.state.focus) is None:
+            self.result = None
+            self._tell()
+            return
+        self.waiting = True
+        wanted, request = self._wanted, self.request()
+        aside(
+            self.session,
+            partial(looked_up, self.lens, self.tool, request, self.held),
+            partial(self._looked, wanted),
+        )
+        if self.waiting:
+            self.session.soon(PATIENCE, partial(self._lose_patience, wanted))
+
+    @property
+    def _wanted(self) -> tuple[str, int | None, int]:
+        """What was asked for last."""
+        return self.layer, self.session.state.focus, self._asks
+
+    def _looked(self, wanted: tuple[str, int | None, int], found: xr.Dataset | NNLensError | None) -> None:
+        if wanted != self._wanted:
+            return
+        self.trouble, self.waiting = None, False
+        if isinstance(found, NNLensError):
+            self.trouble, found = found, None
+        self.result = found
+        if found is None and self.trouble is None and wanted[0] in self._asked:
+            self._submit(listed=False)
         self._tell()
+
+    def _lose_patience(self, wanted: tuple[str, int | None, int]) -> None:
+        """Show that something is on its way, rather than what was there before."""
+        if self.waiting and wanted == self._wanted:
+            self.result = None
+            self._tell()
 
     def catch_up(self) -> None:
         """Ask for what was left while nobody looked."""
@@ -146,7 +180,7 @@ class ChannelSource(param.Parameterized):
         """Send the sample through the network; Compute was pressed."""
         self._leave()
         self._asked.add(self.layer)
-        self.trouble = None
+        self.result = self.trouble = None
         self._submit(listed=True)
         self._tell()
 
@@ -169,7 +203,7 @@ class ChannelSource(param.Parameterized):
         """Compute something of one sample: at once where the run holds the layer, else by a job, which it returns."""
         if self.held:
             # a moment of reading: it need not wait for a worker who may be busy for minutes
-            aside(self.session, partial(_outcome, self.lens, tool, request), partial(_tell, done, failed))
+            aside(self.session, partial(outcome, self.lens, tool, request), partial(tell, done, failed))
             return None
         title = f"{tool.title} of {self.stop.title}"
         return self.work.submit(tool.id, title, done, request, failed=failed, left=left, listed=listed)
@@ -204,6 +238,7 @@ class ChannelSource(param.Parameterized):
         if self.task is not None:
             self.work.drop(self.task)
         self.task, self.waiting = None, False
+        self._asks += 1
 
     # ------------------------------------------------------------------------------------------------ their numbers
     @property
@@ -249,27 +284,3 @@ class ChannelSource(param.Parameterized):
         """Look again for numbers once a job has ended; show how far the own ones are."""
         if self.known.look_again() or self.waiting or self.known.computing(self.layer):
             self._tell()
-
-
-def _outcome(lens: Lens, tool: Tool, request: Mapping[str, Any]) -> xr.Dataset | NNLensError:
-    try:
-        return lens.run(tool.id, **request)
-    except NNLensError as error:  # told where the maps would be, not over the page
-        return error
-
-
-def _tell(
-    done: Callable[[xr.Dataset], Any],
-    failed: Callable[[BaseException], Any],
-    outcome: xr.Dataset | NNLensError,
-) -> None:
-    failed(outcome) if isinstance(outcome, NNLensError) else done(outcome)
-
-
-def first_layer(session: Session, layers: list[Stop]) -> str:
-    """Return the layer that is looked at first: that of map A if it has maps, else the last one that has."""
-    spatial = [stop.name for stop in layers if stop.spatial and stop.name != INPUT]
-    wanted = session.state.map_a.layer
-    if wanted in spatial:
-        return wanted
-    return (spatial or [stop.name for stop in layers])[-1]

@@ -75,6 +75,19 @@ class Values:
         self._task = None
 
 
+def at_hand(source: ChannelSource, channel: int | None) -> Floats | None:
+    """Return the values of a channel, or of a flat layer's units, dims (y, x), where nothing need be computed.
+
+    Where nothing gives the values themselves they are those that the thumbnail stands for.
+    """
+    tools = source.catalog.channel_values
+    found = source.lens.cached(tools[0].id, **source.request(channel=channel)) if tools else None
+    if found is not None:
+        return _map(found["channel_value"])
+    known = source.result is not None and (not tools or channel is None)
+    return rounded(source.result, channel or 0) if known and source.result is not None else None
+
+
 def _map(values: xr.DataArray) -> Floats:
     return np.asarray(values.values[0, 0], np.float32)
 

@@ -9,9 +9,10 @@ from functools import cached_property
 from nnlens.analysis import Analysis, wants_layer
 from nnlens.errors import PluginError
 from nnlens.registry import PluginInfo, Registry
-from nnlens.registry.discovery import RULES, VIEWS
+from nnlens.registry.discovery import MODELS, RULES, SAMPLES, VIEWS
 from nnlens.schema import Dims
 from nnlens.ui.look.text import plain
+from nnlens.view import Page
 
 PROJECTION: Mapping[str, Dims] = {"projection": ("sample", "component")}
 ATTRIBUTIONS: tuple[Mapping[str, Dims], ...] = (
@@ -101,7 +102,10 @@ class Catalog:
             *self.plugins,
             *registry.list_plugins(VIEWS, load=True),
             *registry.list_plugins(RULES, load=True),
+            *registry.list_plugins(MODELS),
+            *registry.list_plugins(SAMPLES),
         ]
+        self.registry = registry
         self.tools = sorted(_usable(registry, self.plugins), key=_rank)
 
     def tool(self, analysis: str) -> Tool | None:
@@ -111,9 +115,27 @@ class Catalog:
         return next(iter(exact or (short if len(short) == 1 else [])), None)
 
     @cached_property
+    def pages(self) -> list[tuple[PluginInfo, type[Page]]]:
+        """The pages that plugins bring, each a tab."""
+        usable = [info for info in self.listed if info.group == VIEWS and info.error is None]
+        classes = [(info, self.registry.load(info.id, VIEWS)) for info in usable]
+        return [(info, cls) for info, cls in classes if issubclass(cls, Page)]
+
+    @cached_property
     def projections(self) -> list[Tool]:
         """What can draw a map of a layer, the best first."""
         return [tool for tool in self.tools if tool.cls.scope == "dataset" and tool.provides(PROJECTION)]
+
+    @cached_property
+    def scorers(self) -> list[Tool]:
+        """What gives every sample of a run a number of its own, whatever the layer."""
+        return [
+            tool
+            for tool in self.tools
+            if tool.cls.scope == "dataset"
+            and not tool.on_layer
+            and ("sample",) in map(tuple, tool.cls.provides.values())
+        ]
 
     @cached_property
     def judges(self) -> list[Tool]:

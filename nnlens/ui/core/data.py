@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,71 +15,18 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from nnlens.schema import UNLABELLED
-from nnlens.state import Extent, Ids, Mask
+from nnlens.state import Ids, Mask
+from nnlens.ui.core.projection import Floats, Positions, Projection, ball
 from nnlens.ui.core.raster import value_steps
 
 if TYPE_CHECKING:
     from nnlens.store import Store
 
 T = TypeVar("T")
-Floats = NDArray[np.float32]
-Positions = NDArray[np.intp]
 KEPT_PROJECTIONS = 24
 """Of the run's size each: 60,000 samples are 0.7 MB."""
 CLASS_LOSS = "class-loss"
 """What maps are colored by where the hue tells the label and its depth the loss; no name that a result can have."""
-MARGIN = 0.04
-"""Room around a projection, as a share of its longer side."""
-
-
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """Coordinates of samples on a plane, and where they come from.
-
-    Attributes
-    ----------
-    key : str
-        The key of the result; empty for a picture of a running job.
-    x, y : ndarray, dims (sample,), float32
-        Coordinates of the samples that have some.
-    positions : ndarray, dims (sample,), int
-        Which samples of the run they are.
-    title, caption : str
-        What was really used, from the attributes of the result.
-    total : int
-        Samples of the run.
-    """
-
-    key: str
-    x: Floats
-    y: Floats
-    positions: Positions
-    title: str
-    caption: str
-    total: int
-
-    @cached_property
-    def extent(self) -> Extent:
-        """The square around all of it, as ``x0, y0, x1, y1``."""
-        if not len(self.x):
-            return (-1.0, -1.0, 1.0, 1.0)
-        low = np.array([self.x.min(), self.y.min()], float)
-        high = np.array([self.x.max(), self.y.max()], float)
-        half = max((high - low).max() / 2 * (1 + 2 * MARGIN), 1e-6)
-        x, y = (low + high) / 2
-        return (float(x - half), float(y - half), float(x + half), float(y + half))
-
-    @cached_property
-    def row(self) -> Positions:
-        """For each position of the run its row here; −1 where it was left out, dims (sample,)."""
-        rows = np.full(self.total, -1, np.intp)
-        rows[self.positions] = np.arange(len(self.positions))
-        return rows
-
-    @property
-    def left_out(self) -> int:
-        """How many samples of the run are not here."""
-        return self.total - len(self.positions)
 
 
 @dataclass(eq=False)
@@ -124,6 +72,14 @@ class RunData:
         self._made: dict[str, Any] = {}
         self._making = threading.RLock()  # one thing may be made of another
         self._lock = threading.Lock()
+        self._extra_steps: dict[str, tuple[NDArray[Any], NDArray[np.uint8]]] = {}
+
+    def for_session(self) -> RunData:
+        """Return these data for one session: columns that are added there are seen there only, all else is shared."""
+        self.correct, self._order  # noqa: B018 - made here, and so shared
+        own = copy.copy(self)
+        own.extras, own._extra_steps = dict(self.extras), {}
+        return own
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -213,9 +169,15 @@ class RunData:
 
     def steps(self, name: str) -> NDArray[np.uint8]:
         """Get the steps of a column in a palette of values, dims (sample,)."""
-        return self.once(
-            f"steps of {name}", lambda run: value_steps(run.column(name), logarithmic=name == "loss")
-        )
+        if name not in self.extras:
+            return self.once(
+                f"steps of {name}", lambda run: value_steps(run.column(name), logarithmic=name == "loss")
+            )
+        values = self.extras[name]
+        known = self._extra_steps.get(name)
+        if known is None or known[0] is not values:  # the same column may come again, of other parameters
+            known = self._extra_steps[name] = values, value_steps(values, logarithmic=False)
+        return known[1]
 
     def class_name(self, code: int) -> str:
         """Name a class; samples without a label, or with an impossible one, say so."""
@@ -229,7 +191,8 @@ class RunData:
         Parameters
         ----------
         result : Dataset
-            With ``projection`` (sample, component) of two components or more, and int64 ids.
+            With ``projection`` (sample, component) and int64 ids. Of more than three components the first three are
+            taken; of one, samples lie on a line.
         """
         key = str(result.attrs.get("key", ""))
         with self._lock:
@@ -250,12 +213,15 @@ class RunData:
             return self._projections.get(key) if key else None
 
     def _project(self, result: xr.Dataset, key: str) -> Projection:
-        xy = np.asarray(result["projection"].values[:, :2], np.float32)
+        places = np.asarray(result["projection"].values[:, :3], np.float32)
         positions = self.positions(result["sample"].values)
-        there = (positions >= 0) & np.isfinite(xy).all(axis=1)
-        x, y = (np.ascontiguousarray(xy[there, axis]) for axis in (0, 1))
+        there = (positions >= 0) & np.isfinite(places).all(axis=1)
+        axes = [np.ascontiguousarray(axis) for axis in places[there].T]
+        axes += [np.zeros(int(there.sum()), np.float32)] * (2 - len(axes))
+        z = axes[2] if len(axes) > 2 else None
         title, caption = (str(result.attrs.get(word, "")) for word in ("title", "caption"))
-        return Projection(key, x, y, positions[there], title, caption, len(self))
+        flat = Projection(key, axes[0], axes[1], positions[there], title, caption, len(self), z)
+        return flat if z is None else replace(flat, whole=ball(flat))
 
 
 _RUNS: OrderedDict[str, RunData] = OrderedDict()

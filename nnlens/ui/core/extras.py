@@ -5,8 +5,23 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from nnlens.ui.core.catalog import Tool
+from nnlens.errors import NNLensError
+from nnlens.ui.core.catalog import Catalog, Tool
 from nnlens.ui.core.session import Session
+
+
+def restore_columns(session: Session, catalog: Catalog) -> None:
+    """Add the columns of the results that the run holds already, so that a link that names one finds it."""
+    lens = session.lens
+    if lens is None:
+        return
+    for tool in catalog.scorers:
+        try:
+            found = lens.cached(tool.id)
+        except NNLensError:  # what it requires is not here: then nothing of it is
+            continue
+        if found is not None:
+            take_columns(session, tool, found)
 
 
 def take_columns(session: Session, tool: Tool, result: xr.Dataset) -> list[str]:
@@ -40,4 +55,6 @@ def take_columns(session: Session, tool: Tool, result: xr.Dataset) -> list[str]:
         taken.append(column)
     if taken:
         session.columns += 1
+    if session.state.color_by in taken:  # the same column may have come with other values
+        session.state.param.trigger("color_by")
     return taken

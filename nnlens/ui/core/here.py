@@ -6,14 +6,55 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nnlens.errors import JobError, NNLensError
+import xarray as xr
+
+from nnlens.errors import JobCancelledError, JobError, NNLensError
 from nnlens.jobs import Job
+from nnlens.jobs.reporting import Report
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
 
 _ONE = threading.Lock()
 """A model is used by one thread at a time, and Python runs no two at once anyway."""
+
+
+class Told(Report):
+    """Tells a job how far its work is, and the work what became of the job: a thread cannot be killed.
+
+    Parameters
+    ----------
+    job : Job
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def progress(self, done: float, total: float, message: str = "") -> None:
+        """Note how far it is.
+
+        Raises
+        ------
+        JobCancelledError
+            If nobody wants the result any more: the next one waits.
+        """
+        if self.cancelled:
+            raise JobCancelledError("Nobody wants the result any more.")
+        self._job.move(done, total, message)
+
+    def partial(self, dataset: xr.Dataset) -> None:
+        """Show a result that is not final."""
+        self._job.show(dataset)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants the result any more."""
+        return self._job.ended
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the best so far is wanted now."""
+        return self._job.stop_asked.is_set()
 
 
 def submit(lens: Lens, analysis: str, request: Mapping[str, Any], title: str) -> Job:
@@ -58,7 +99,7 @@ def _run(lens: Lens, analysis: str, request: Mapping[str, Any], job: Job) -> Non
         if not job.begin(lambda: None):
             return
         try:
-            result = lens.run(analysis, progress=job.move, **request)
+            result = lens.runner.run(lens.plan(analysis, **request), Told(job))
         except NNLensError as error:
             job.end("failed", error=JobError(error.message, error.hint))
         except Exception as error:  # the reason is told in words, as of a job in a process
@@ -67,4 +108,4 @@ def _run(lens: Lens, analysis: str, request: Mapping[str, Any], job: Job) -> Non
                 error=JobError(f"{job.title} failed: {type(error).__name__}.", "The log has the details."),
             )
         else:
-            job.end("done", result)
+            job.end("stopped" if result.attrs.get("stopped") else "done", result)

@@ -6,6 +6,9 @@ the time of matplotlib's test at 60,000 points and a twelfth at a million; the a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +47,21 @@ def in_lasso(x: NDArray[np.float32], y: NDArray[np.float32], lasso: ArrayLike) -
         starts, edges = _slabs(corners)
         _even_odd(x, y, corners, starts, edges, inside)
     return inside
+
+
+def fitted(extent: Extent, width: int, height: int) -> Extent:
+    """Widen a view so that a unit is as long in x as in y: the shorter side of the plot holds the shorter span."""
+    x0, y0, x1, y1 = extent
+    unit = min(x1 - x0, y1 - y0) / max(min(width, height), 1)
+    x, y, w, h = (x0 + x1) / 2, (y0 + y1) / 2, unit * width / 2, unit * height / 2
+    return (x - w, y - h, x + w, y + h)
+
+
+def in_region(x: NDArray[np.float32], y: NDArray[np.float32], origin: Mapping[str, Any]) -> Mask:
+    """Tell which points lie in the lasso or the box that the origin of a selection describes."""
+    if origin["kind"] == "lasso":
+        return in_lasso(x, y, origin["corners"])
+    return in_box(x, y, origin["box"])
 
 
 def rounded(lasso: ArrayLike) -> list[list[float]]:

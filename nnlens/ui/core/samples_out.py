@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from nnlens.export.pictures import npz, zipped
+from nnlens.errors import ExportError
+from nnlens.export.streaming import Rows, Writer, npz_writer, zip_pieces
 from nnlens.export.table import as_csv, as_parquet
 from nnlens.export.words import class_words, file_stem
+from nnlens.ui.core.data import RunData
 from nnlens.ui.core.session import Session
-from nnlens.ui.core.take_out import Download
+from nnlens.ui.core.take_out import Download, Pieces
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.pictures import png
 
-Writer = Callable[[pd.DataFrame], bytes]
-MOST_PICTURES = 5_000
-"""Pictures in one zip; a page waits for it, and a browser holds it in memory."""
+Writes = Callable[[pd.DataFrame], bytes]
+ROWS = {"Selection as CSV": "Table (CSV)", "Selection as Parquet": "Table (Parquet)"}
+"""How what is offered of the table is called where only the selection leaves."""
+BLOCK = 256
+"""Pictures that are read at once."""
 
 
 def chosen_ids(session: Session) -> list[int]:
@@ -62,7 +68,7 @@ def table_downloads(session: Session, frame: Callable[[], pd.DataFrame]) -> list
         return frame() if mask is None else frame().iloc[np.flatnonzero(mask)]
 
     def offer(
-        label: str, name: Callable[[], str] | str, write: Writer, rows: Callable[[], pd.DataFrame]
+        label: str, name: Callable[[], str] | str, write: Writes, rows: Callable[[], pd.DataFrame]
     ) -> Download:
         return Download(label, name, lambda: write(rows()))
 
@@ -76,31 +82,63 @@ def table_downloads(session: Session, frame: Callable[[], pd.DataFrame]) -> list
     ]
 
 
+def selection_downloads(session: Session, walk: Walk, frame: Callable[[], pd.DataFrame]) -> list[Download]:
+    """Offer all that there is of the selection: its pictures, its rows of the table, its ids."""
+    pictures = picture_downloads(session, walk)[:1] if session.data.pictured else []
+    table = [each for each in table_downloads(session, frame) if each.label in ROWS]
+    return [*pictures, *(replace(each, label=ROWS[each.label]) for each in table), *id_downloads(session)]
+
+
 def picture_downloads(session: Session, walk: Walk) -> list[Download]:
     """Offer the pictures of the selection as one zip, the worst first, with their values and what is known of them."""
-    label = f"Pictures as zip, at most {MOST_PICTURES:,}"
     return [
-        Download(label, _name(session, "pictures", ".zip"), lambda: picture_zip(session, walk)),
+        Download("Pictures (zip)", _name(session, "pictures", ".zip"), lambda: picture_zip(session, walk)),
         *id_downloads(session),
     ]
 
 
-def picture_zip(session: Session, walk: Walk) -> bytes:
-    """Put the pictures of the selection into a zip; a table in it says which is which."""
-    data = session.data
-    at = walk.worst(session.state.mask, MOST_PICTURES)
+def picture_zip(session: Session, walk: Walk) -> Pieces:
+    """Put the pictures of the selection into a zip, a block at a time; a table in it says which is which."""
+    if not session.data.pictured:
+        raise ExportError("This run has no pictures.", "The table and the ids can be taken out.")
+    at = walk.worst(session.state.mask)
+    done = [0]
+    made = zip_pieces(_files(session.data, at, lambda: _count(done)))
+    return Pieces(made, lambda: done[0] / max(2 * len(at), 1))
+
+
+def _count(done: list[int]) -> None:
+    done[0] += 1
+
+
+def _files(
+    data: RunData, at: NDArray[np.intp], tick: Callable[[], Any]
+) -> Iterator[tuple[str, bytes | Writer]]:
+    """Yield the files of the zip; `tick` is called for each picture, once as a file and once as values."""
+    for block, images in _blocks(data, at):
+        for sample, image in zip(block, images, strict=True):
+            tick()
+            yield f"{sample}.png", png(image)
     ids = data.ids[at]
-    images = data.images(ids.tolist())
     labels = class_words(data.label[at], data.class_names)
     table: dict[str, Any] = {"file": [f"{sample}.png" for sample in ids], "id": ids, "label": labels}
     if data.scored:
         table["prediction"] = class_words(data.prediction[at], data.class_names)
         table["loss"] = data.loss[at]
-    values = {"image": images, "sample": ids, "label": data.label[at]}
-    return zipped(
-        [
-            *((f"{sample}.png", png(image)) for sample, image in zip(ids, images, strict=True)),
-            ("table.csv", as_csv(pd.DataFrame(table))),
-            ("values.npz", npz(values)),
-        ]
-    )
+    yield "table.csv", as_csv(pd.DataFrame(table))
+    first = data.images(ids[:1].tolist())
+    rows = Rows((len(ids), *first.shape[1:]), first.dtype, _told(data, at, tick))
+    yield "values.npz", npz_writer({"image": rows, "sample": ids, "label": data.label[at]})
+
+
+def _blocks(data: RunData, at: NDArray[np.intp]) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
+    for start in range(0, len(at), BLOCK):
+        ids = data.ids[at[start : start + BLOCK]].tolist()
+        yield ids, data.images(ids)
+
+
+def _told(data: RunData, at: NDArray[np.intp], tick: Callable[[], Any]) -> Iterator[NDArray[np.uint8]]:
+    for ids, images in _blocks(data, at):
+        for _ in ids:
+            tick()
+        yield images

@@ -15,9 +15,11 @@ import param
 
 from nnlens.lens.requesting import is_key
 from nnlens.state import NOTHING, ExplorerState, Mask, Resolver, replay
-from nnlens.ui.core.data import Projection, RunData, shared
+from nnlens.ui.core.data import RunData, shared
 from nnlens.ui.core.linking import Hub
-from nnlens.ui.core.regions import in_box, in_lasso
+from nnlens.ui.core.projection import Projection
+from nnlens.ui.core.regions import in_region
+from nnlens.ui.core.turning import read_turn, turned
 from nnlens.ui.look.palette import ClassColors
 from nnlens.ui.look.pictures import data_url
 from nnlens.ui.look.text import error_words
@@ -32,6 +34,8 @@ Level = Literal["info", "warning", "error"]
 INLINE = 4096
 """Bytes of pixels up to which a single picture comes with the message that shows it."""
 KEPT_MESSAGES = 50
+SMALL = 64
+"""Pixels of a side up to which a picture is drawn with its pixels as squares."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,20 @@ class Session(param.Parameterized):
     hub : Hub
         Pushes selection, focus and hover into views.
     data : RunData
-        Shared with all sessions of the run.
+        Shared with all sessions of the run, but for the columns that results brought to this one.
     colors : ClassColors
         Which class has which color; at most ten have one at a time.
+    page_ids : frozenset of str
+        The pages of plugins that there are.
+    claims : list of callable
+        Each may take an error, to show it where it happened, and says whether it did.
     """
 
     theme = param.Selector(
         default="light", objects=["light", "dark"], doc="Which palettes the views draw with."
     )
     messages = param.List(default=[], item_type=Message, doc="What the user was told, latest last.")
+    pages = param.Dict(default={}, doc="What the pages of plugins keep in the address, by ``dist:name``.")
     columns = param.Integer(default=0, doc="Counts up when a result brings columns to the run.")
 
     def __init__(self, lens: Lens | None, *, data: RunData | None = None, dark: bool = False) -> None:
@@ -81,7 +90,7 @@ class Session(param.Parameterized):
                 raise TypeError("a session needs a lens, or data")
             data = shared(lens.store)
         self.lens = lens
-        self.data = data
+        self.data = data.for_session()
         self.document = pn.state.curdoc
         self.closed = False
         if self.served:
@@ -90,6 +99,8 @@ class Session(param.Parameterized):
         self.state = ExplorerState(data.ids, run=data.name)
         self.hub = Hub(self.state, self.report)
         self.colors = ClassColors(data.label, len(data.class_names))
+        self.page_ids: frozenset[str] = frozenset()
+        self.claims: list[Callable[[BaseException], bool]] = []
         self.image_route: str | None = None
         self.resolvers: dict[str, Resolver] = {
             "lasso": self._in_region, "box": self._in_region, "range": self._in_range, "class": self._in_class,
@@ -115,6 +126,8 @@ class Session(param.Parameterized):
             What to do about it; an error's own when left out.
         """
         if isinstance(what, BaseException):
+            if any(claim(what) for claim in self.claims):
+                return
             log.error("an error was shown to the user", exc_info=what)
             text, own = error_words(what)
             hint = hint or own
@@ -173,6 +186,11 @@ class Session(param.Parameterized):
         else:
             guarded()
 
+    def soon(self, seconds: float, function: Callable[[], Any]) -> None:
+        """Run a function with the page's lock after some time; not at all without a server."""
+        if self.served and not self.gone:
+            self.document.add_timeout_callback(self.guard(function), int(1e3 * seconds))
+
     def image_url(self, sample: int) -> str:
         """Tell where a sample's picture is: an address of our server, or the picture itself.
 
@@ -189,6 +207,13 @@ class Session(param.Parameterized):
     def thumbnails(self) -> bool:
         """Whether the run holds smaller pictures than its data set."""
         return self.lens is not None and bool(self.lens.store.metadata.get("thumbnails"))
+
+    @property
+    def photo(self) -> str:
+        """The class of pictures that are larger than they are drawn, and so are not drawn pixel by pixel."""
+        return (
+            "photo" if self.thumbnails or self.data.once("side of a picture", _picture_side) > SMALL else ""
+        )
 
     def form_url(self, sample: int, form: Literal["full", "seen"]) -> str:
         """Tell where a sample's picture is at its true pixels, or as it went into the network.
@@ -229,13 +254,11 @@ class Session(param.Parameterized):
 
     def _in_region(self, origin: Mapping[str, Any]) -> Mask | None:
         """Resolve a lasso or a box drawn in a projection."""
-        projection = self._projection(str(origin.get("projection", "")))
-        if projection is None:
+        found = self._projection(str(origin.get("projection", "")))
+        if found is None:
             return None
-        if origin["kind"] == "lasso":
-            inside = in_lasso(projection.x, projection.y, origin["corners"])
-        else:
-            inside = in_box(projection.x, projection.y, origin["box"])
+        projection = turned(found, read_turn(origin.get("turn")))
+        inside = in_region(projection.x, projection.y, origin)
         return self.data.mask(projection.positions[inside]) & self._among(origin.get("among"))
 
     def _projection(self, key: str) -> Projection | None:
@@ -265,6 +288,11 @@ class Session(param.Parameterized):
         """Resolve a cell of the confusion matrix; a side that is a list takes all of its classes."""
         sides = (np.isin(self.data.column(side), origin[side]) for side in ("label", "prediction"))
         return next(sides) & next(sides)
+
+
+def _picture_side(data: RunData) -> int:
+    """Tell how high or wide the run's pictures are."""
+    return max(data.images([int(data.ids[0])]).shape[1:3]) if data.pictured and len(data) else 0
 
 
 def _picture_bytes(data: RunData) -> int:

@@ -14,19 +14,20 @@ from urllib.parse import parse_qs, urlencode
 
 import panel as pn
 
-from nnlens.state import Draw, Extent, MapState, Selection, ids_in
+from nnlens.state import FRONT, TOOLS, Draw, Extent, MapState, Selection, ids_in
+from nnlens.ui.core import choices
+from nnlens.ui.core.chosen import IDS_OF, PACKED_OF, as_json, known, read_ids, read_json, write_selection
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.turning import read_turn
 from nnlens.ui.look.text import plain
 
-IDS = 200
-"""A selection that cannot be made again is written as ids up to this many."""
-LENGTH = 8_000
-"""Longer addresses are cut by browsers, proxies or chat programs, so a longer selection is left out."""
 NO_CLASS = "none"
-DRAW, IDS_OF = "draw:", "ids:"
-"""What begins the samples of a map that are no selection that can be made again."""
-KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection")
+DRAW = "draw:"
+"""What begins the samples of a map that are drawn at random."""
+KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection", "choices")
 MAPS = ("map_a", "map_b")
+PAGE = "page."
+"""What begins the key of a plugin's page."""
 
 Drop = Callable[[str], Any]
 
@@ -48,10 +49,12 @@ def to_query(session: Session, runs: Sequence[str] = ()) -> str:
     fields |= {"color": state.color_by} if state.color_by != "label" else {}
     fields |= {"focus": str(state.focus)} if state.focus is not None else {}
     fields |= {"classes": ",".join(map(str, state.visible)) or NO_CLASS} if state.visible is not None else {}
+    fields |= {f"{PAGE}{page}": as_json(own) for page, own in session.pages.items()}
+    fields |= choices.written(session)
     if len(state.selection):
-        fields |= _write_selection(state.selection)
+        fields |= write_selection(state.selection)
     elif state.pending:  # it may still be made
-        fields |= {"selection": _as_json(state.pending)}
+        fields |= {"selection": as_json(state.pending)}
     return urlencode(fields)
 
 
@@ -62,6 +65,8 @@ def _write_map(which: str, shown: MapState) -> dict[str, str]:
     if shown.extent:
         written[f"{which}_view"] = ",".join(f"{number:.5g}" for number in shown.extent)
     written[f"{which}_of"] = _write_samples(shown.samples)
+    written[f"{which}_turn"] = ",".join(f"{angle:g}" for angle in shown.turn) if shown.turn != FRONT else ""
+    written[f"{which}_tool"] = shown.tool if shown.tool != TOOLS[0] else ""
     return {key: value for key, value in written.items() if value}
 
 
@@ -69,39 +74,9 @@ def _write_samples(samples: Draw | Selection | None) -> str:
     """Write of which samples a map is made: a draw, how they were selected, or few ids; else nothing."""
     if isinstance(samples, Draw):
         return f"{DRAW}{samples.number},{samples.seed}"
-    written = _write_selection(samples) if samples else {}
-    return next((f"{IDS_OF if key == 'ids' else ''}{text}" for key, text in written.items()), "")
-
-
-def _write_selection(selection: Selection) -> dict[str, str]:
-    """Write how a selection was made, else its ids where they are few, else nothing."""
-    origin = _as_json(selection.origin)
-    if _lasts(selection.origin) and len(origin) <= LENGTH:
-        return {"selection": origin}
-    return {"ids": ",".join(map(str, selection.samples))} if len(selection) <= IDS else {}
-
-
-def _lasts(origin: Mapping[str, Any]) -> bool:
-    """Whether a selection can be made again later: not from ids, nor where the map was the picture of a running job."""
-    kind = origin.get("kind", "ids")
-    if kind == "combined":
-        return all(_lasts(origin.get(part) or {}) for part in ("first", "second"))
-    return kind != "ids" and bool(kind not in ("lasso", "box") or origin.get("projection"))
-
-
-def _as_json(origin: Mapping[str, Any]) -> str:
-    return json.dumps(dict(origin), separators=(",", ":"), default=_as_list)
-
-
-def _as_list(value: Any) -> Any:
-    """Write arrays and their numbers, which JSON does not know."""
-    return (
-        value.tolist()
-        if hasattr(value, "tolist")
-        else dict(value)
-        if isinstance(value, Mapping)
-        else str(value)
-    )
+    written = write_selection(samples) if samples else {}
+    kinds = {"ids": IDS_OF, "packed": PACKED_OF}
+    return next((f"{kinds.get(key, '')}{text}" for key, text in written.items()), "")
 
 
 def from_query(session: Session, query: str) -> None:
@@ -129,16 +104,20 @@ def from_query(session: Session, query: str) -> None:
             drop(f"the color {plain(found['color'])}")
     _read_focus(session, found, drop)
     _read_classes(session, found, drop)
+    _read_pages(session, found, drop)
     _read_selection(session, found, drop)
+    choices.read(session, found, drop)
 
 
 def _read_map(which: str, found: Mapping[str, str], drop: Drop) -> MapState:
     read = MapState(found.get(which, ""), found.get(f"{which}_by", ""))
-    parameters = _read_json(found.get(f"{which}_with", "{}"))
+    parameters = read_json(found.get(f"{which}_with", "{}"))
     if parameters is None:
         drop("parameters that cannot be read")
     view = _read_extent(found.get(f"{which}_view", ""))
-    return replace(read, parameters=parameters or {}, extent=view)
+    turn = read_turn(found.get(f"{which}_turn", "").split(","))
+    tool = next((name for name in TOOLS if name == found.get(f"{which}_tool")), TOOLS[0])
+    return replace(read, parameters=parameters or {}, extent=view, turn=turn, tool=tool)
 
 
 def _read_samples(
@@ -151,11 +130,8 @@ def _read_samples(
     if text.startswith(DRAW):
         numbers = ids_in([part[:9] for part in text.removeprefix(DRAW).split(",")])
         read = Draw(*numbers) if len(numbers) == 2 and min(numbers) >= 0 < numbers[0] else None
-    elif text.startswith(IDS_OF):
-        ids = ids_in([part[:18] for part in text.removeprefix(IDS_OF).split(",")[:IDS]])
-        read = Selection(
-            [sample for sample in ids if session.data.position(sample) is not None], {"kind": "ids"}
-        )
+    elif text.startswith((IDS_OF, PACKED_OF)):
+        read = Selection(known(session, read_ids(text)), {"kind": "ids"})
     else:
         read = _read_origin(session, text)
     if read is None or (isinstance(read, Selection) and not len(read)):
@@ -165,17 +141,9 @@ def _read_samples(
 
 
 def _read_origin(session: Session, text: str) -> Selection | None:
-    origin = _read_json(text)
+    origin = read_json(text)
     mask = session.replay(origin) if origin and _replayable(origin, session) else None
     return None if origin is None or mask is None else Selection(session.data.ids[mask], origin)
-
-
-def _read_json(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text) if len(text) <= LENGTH else None
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _read_extent(text: str) -> Extent | None:
@@ -210,15 +178,24 @@ def _read_classes(session: Session, found: Mapping[str, str], drop: Drop) -> Non
         session.state.visible = sorted(set(codes))
 
 
+def _read_pages(session: Session, found: Mapping[str, str], drop: Drop) -> None:
+    """Keep what the pages of plugins get when they are opened; each checks its own."""
+    asked = {key.removeprefix(PAGE): text for key, text in found.items() if key.startswith(PAGE)}
+    read = {page: read_json(text) for page, text in asked.items() if page in session.page_ids}
+    if len(read) < len(asked) or None in read.values():
+        drop("the state of a page that cannot be read")
+    session.pages = {page: own for page, own in read.items() if own}
+
+
 def _read_selection(session: Session, found: Mapping[str, str], drop: Drop) -> None:
-    if "ids" in found:
-        ids = ids_in([text[:18] for text in found["ids"].split(",")[:IDS]])
-        there = [sample for sample in ids if session.data.position(sample) is not None]
-        if len(there) < len(ids):
+    if "ids" in found or "packed" in found:
+        ids = read_ids(IDS_OF + found["ids"] if "ids" in found else PACKED_OF + found["packed"])
+        there = known(session, ids)
+        if len(there) < len(ids) or not ids:
             drop("samples that this run does not have")
         session.state.select(there, {"kind": "ids"})
     if "selection" in found:
-        origin = _read_json(found["selection"])
+        origin = read_json(found["selection"])
         if origin is None or not _replayable(origin, session):
             drop("a selection that cannot be made again")
             return
@@ -259,13 +236,25 @@ class Address:
         if self.location is not None:
             self._watchers = [
                 session.state.param.watch(session.guard(lambda _: self.write()), list(KEPT)),
-                session.param.watch(session.guard(lambda _: self.write()), "theme"),
+                session.param.watch(session.guard(lambda _: self.write()), ["theme", "pages"]),
             ]
 
     def read(self) -> None:
         """Take the state from the address."""
         if self.location is not None and self.location.search:
             from_query(self.session, self.location.search)
+
+    def tell(self) -> None:
+        """Say what the address cannot hold; the link was copied."""
+        state = self.session.state
+        written = [(state.selection, "the selection")]
+        written += [(shown.samples, "the samples of a map") for shown in (state.map_a, state.map_b)
+                    if isinstance(shown.samples, Selection)]  # fmt: skip
+        for chosen, what in written:
+            if len(chosen) and not write_selection(chosen):
+                told = f"The link opens this view without {what}: {len(chosen):,} ids are too many for an address."
+                hint = "Export saves them as a file. A filter, a lasso, a box or a cell fits any link."
+                self.session.report(told, "warning", hint)
 
     def write(self) -> None:
         """Write the state into the address, without loading anything."""

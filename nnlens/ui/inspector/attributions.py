@@ -19,6 +19,7 @@ from nnlens.ui.look.absent import WHY_SHORT
 from nnlens.ui.look.fields import parameters_of
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.menus import control, line, menu, slider
+from nnlens.ui.look.parts import icon
 from nnlens.ui.look.text import fill, joined, plain
 
 LISTED = 200
@@ -137,9 +138,14 @@ class Attributions:
                 '<div class="part"><div class="h3">Attribution</div><div class="cap">{why}</div></div>',
                 why=WHY_SHORT,
             )
-        return self._part(self._figures(), self.looking.sample)
+        return self._part(self.figures(), self.looking.sample)
 
-    def _figures(self) -> list[Figure]:
+    def figures(self) -> list[Figure]:
+        """Return the pictures that belong side by side, those that are on their way included."""
+        with self._lock:
+            return self._row_of_figures()
+
+    def _row_of_figures(self) -> list[Figure]:
         looking, found = self.looking, self.explanations.found
         made = {
             slot: self._drawer.mapped(slot, looking.tool(analysis).title, found.get(analysis), analysis)
@@ -152,50 +158,35 @@ class Attributions:
             if made["first"].analysis != looking.second
             else None
         )
-        if last is None and isinstance(found.get(looking.first), BaseException):
-            made = {"first": made["first"]}
         whole = [Figure("input", "input", "what the network saw"), *made.values()]
         return [*whole, last] if last else whole
 
     def _part(self, figures: list[Figure], sample: int) -> Markup:
-        shown = [figure for figure in figures if not isinstance(figure.outcome, BaseException)]
-        chosen = next((figure for figure in shown if figure.name == self.looking.view), None)
-        large = self.looking.large and chosen is not None
+        chosen = next((figure for figure in figures if figure.name == self.looking.view), figures[0])
         return fill(
             '<div class="part" style="--strength:{strength}"><div class="h3"><span>Attribution</span>'
-            '<span class="picks">{method}{target}</span></div>{settings}'
-            "{row}{troubles}{large}{scale}{slider}{checks}</div>",
+            '<span class="picks">{method}<span class="cap">for</span>{target}</span></div>{settings}'
+            '{row}<div class="cap cut told" title="{told}">{told}</div>{troubles}{large}{scale}{checks}</div>',
             strength=f"{self.looking.strength}%",
             method=menu("first", "method", [(t.id, t.title) for t in self.looking.tools], self.looking.first),
             target=self._target_menu(),
             settings=self._settings(),
-            row=self._drawer.row(shown, sample, chosen.name if chosen else ""),
+            row=self._drawer.row(figures, sample, chosen.name),
+            told=_told(chosen),
             troubles=joined(trouble(figure) for figure in figures if figure.analysis),
             large=fill('<div class="large">{body}</div>', body=self._drawer.body(chosen, sample))
-            if large and chosen
+            if self.looking.large and not chosen.failed
             else "",
-            scale=self._drawer.scale(chosen, self._note(chosen)),
-            slider=self._slider() if any(figure.heat for figure in shown) else "",
+            scale=self._drawer.scale(chosen, self._slider()),
             checks=self.checks.markup(),
         )
 
-    def _note(self, figure: Figure | None) -> str:
-        """Say what the chosen picture shows."""
-        if figure is None or figure.name == "input":
-            return "what the network saw"
-        layer = f"layer {plain(self.looking.at, 20)}" if self._on_layer(figure) else ""
-        return layer or figure.caption
-
-    def _on_layer(self, figure: Figure) -> bool:
-        return bool(figure.analysis) and self.looking.on_layer(figure.analysis)
-
     def _slider(self) -> Markup:
+        words = "how much the map covers the picture"
         return fill(
-            '<div class="state cap"><span>picture</span>{slider}<span>map {value} %</span></div>',
-            slider=slider(
-                "strength", "how much the map covers the picture", self.looking.strength, "--strength"
-            ),
-            value=self.looking.strength,
+            '<span class="cover">{icon}{slider}</span>',
+            icon=icon("opacity"),
+            slider=slider("strength", words, self.looking.strength, "--strength"),
         )
 
     # ---------------------------------------------------------------------------------------------------- controls
@@ -210,7 +201,7 @@ class Attributions:
         chosen = self.looking.target
         if chosen.isdecimal() and chosen not in dict([*best, *names]):
             rest.append((chosen, plain(session.data.class_name(int(chosen)), 24)))
-        words = [(PREDICTED, "target: predicted"), (LABEL, "target: label")]
+        words = [(PREDICTED, "predicted class"), (LABEL, "its label")]
         groups = [("most probable first", best), ("other classes", rest)]
         return menu(
             "target", "which output is explained", words, chosen, groups=[each for each in groups if each[1]]
@@ -258,6 +249,13 @@ class Attributions:
         words = f"channel, 0 to {count - 1}; empty: the one that responds most strongly"
         limits = {"min": 0, "max": count - 1}
         return _setting("channel", line("channel", words, looking.channel, "strongest", "number", **limits))
+
+
+def _told(figure: Figure) -> str:
+    """Say what the chosen picture shows."""
+    if figure.failed:
+        return "no map"
+    return "what the network saw" if figure.name == "input" else figure.about or figure.caption
 
 
 def _setting(name: str, control: Markup) -> Markup:

@@ -99,7 +99,7 @@ class Checks:
         if not self.tools:
             return Markup("")
         return fill(
-            '<div class="checks cap"><span>Check this map:</span>{buttons}</div>{body}',
+            '<div class="checks cap"><span>Check:</span>{buttons}</div>{body}',
             buttons=joined(self._button(tool) for tool in self.tools),
             body=self._body(self._tool) if self._tool is not None else "",
         )

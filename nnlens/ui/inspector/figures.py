@@ -11,14 +11,16 @@ from markupsafe import Markup
 
 from nnlens.ui.core.session import Session
 from nnlens.ui.inspector.explanations import Offer, Outcome, Waiting
-from nnlens.ui.inspector.heat import SHOWN, Heat, product
-from nnlens.ui.look.parts import button, picture
+from nnlens.ui.inspector.told import about
+from nnlens.ui.look.heat import SHOWN, Heat, product
+from nnlens.ui.look.parts import button, icon, picture
 from nnlens.ui.look.pictures import data_url
 from nnlens.ui.look.progress import bar, state_words
 from nnlens.ui.look.text import error_words, fill, joined, plain, seconds
 
 K = TypeVar("K")
 V = TypeVar("V")
+AGAIN = " · press again to see it large, or small"
 KEPT = 48
 """Colored maps that a page keeps: to color one of 224 × 224 takes some milliseconds, and it is drawn many times."""
 
@@ -42,6 +44,8 @@ class Figure:
         What stands in place of a map: an error, an offer, a job.
     analysis : str
         What it is computed by.
+    about : str
+        Which layer and output it tells of, from the result.
     """
 
     name: str
@@ -51,6 +55,12 @@ class Figure:
     shading: bool = False
     outcome: Outcome | None = None
     analysis: str = ""
+    about: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error stands in place of the map."""
+        return isinstance(self.outcome, BaseException)
 
 
 class Drawer:
@@ -72,7 +82,8 @@ class Drawer:
         if not isinstance(outcome, xr.Dataset):
             return Figure(name, title, outcome=outcome, analysis=analysis)
         words = f"{outcome.attrs.get('title', title)}: {outcome.attrs.get('caption', '')}"
-        return Figure(name, title, words, self._heat(outcome), outcome=outcome, analysis=analysis)
+        made = about(self.session, outcome)
+        return Figure(name, title, words, self._heat(outcome), outcome=outcome, analysis=analysis, about=made)
 
     def multiplied(self, first: Figure, second: Figure | None) -> Figure | None:
         """Return the product of a map of places with details, or with the picture; None where there is none.
@@ -81,21 +92,20 @@ class Drawer:
         """
         if first.heat is None or not isinstance(first.outcome, xr.Dataset):
             # a place is kept for what will be there: nothing jumps
-            none = first.analysis in self._signed or isinstance(first.outcome, BaseException)
-            return None if none else Figure("product", "product", outcome=first.outcome)
+            none = first.analysis in self._signed
+            return None if none else Figure("product", "product", outcome=_without(first))
         if first.heat.signed:
             self._signed.add(first.analysis)
             return None
         self._signed.discard(first.analysis)
         if second is None:
             words = f"the picture, as bright as the map of {first.caption} is high"
-            return Figure("product", "picture × map", words, first.heat, shading=True)
+            return Figure("product", "picture × map", words, first.heat, shading=True, about=first.about)
         if not isinstance(second.outcome, xr.Dataset):
-            failed = isinstance(second.outcome, BaseException)
-            return None if failed else Figure("product", "product", outcome=second.outcome)
+            return Figure("product", "product", outcome=_without(second))
         heat = self._heat(first.outcome, second.outcome)
         words = f"{first.caption} × {second.caption}"
-        return None if heat is None else Figure("product", "product", words, heat)
+        return None if heat is None else Figure("product", "product", words, heat, about=first.about)
 
     def _heat(self, *results: xr.Dataset) -> Heat | None:
         """Scale the map of a result, or the product of two, once while they are looked at; None for other sizes."""
@@ -112,8 +122,7 @@ class Drawer:
     def row(self, figures: list[Figure], sample: int, chosen: str) -> Markup:
         """Draw all of them side by side; a press on one makes it the chosen one."""
         return fill(
-            '<div class="explain" data-walk style="--n:{count}">{figures}</div>',
-            count=max(len(figures), 3),
+            '<div class="explain" data-walk>{figures}</div>',
             figures=joined(self._figure(figure, sample, figure.name == chosen) for figure in figures),
         )
 
@@ -125,7 +134,7 @@ class Drawer:
             on="on" if chosen else "",
             pressed="true" if chosen else "false",
             name=figure.name,
-            words=plain(figure.words or figure.caption, 300),
+            words=plain(figure.words or figure.caption, 300) + (AGAIN if chosen and figure.heat else ""),
             caption=figure.caption,
             body=self.body(figure, sample),
         )
@@ -133,8 +142,10 @@ class Drawer:
     def body(self, figure: Figure, sample: int) -> Markup:
         """Draw one: the picture, the map over it."""
         if figure.name != "input" and figure.heat is None:
-            return _bone(isinstance(figure.outcome, Offer))
-        under = picture(self.session, sample, self.session.form_url(sample, "seen"), classes=self._smooth())
+            return _place(figure)
+        under = picture(
+            self.session, sample, self.session.form_url(sample, "seen"), classes=self.session.photo
+        )
         if figure.heat is None:
             return fill('<div class="heat">{under}</div>', under=under)
         return fill(
@@ -145,30 +156,27 @@ class Drawer:
             words=plain(figure.words, 300),
         )
 
-    def _smooth(self) -> str:
-        return "photo" if self.session.thumbnails else ""
-
     def _url(self, heat: Heat, shading: bool) -> str:
         key = (heat, self.session.theme, shading)
         if key not in self._drawn:
             self._drawn[key] = data_url(heat.shade() if shading else heat.pixels(self.session.theme))
         return _latest(self._drawn, key)
 
-    def scale(self, figure: Figure | None, note: str) -> Markup:
-        """Draw the scale of a map, and say what it is scaled to."""
-        if figure is None or figure.heat is None:
-            return fill('<div class="scale cap"><span class="cut">{note}</span></div>', note=note)
+    def scale(self, figure: Figure, slider: Markup | str) -> Markup:
+        """Draw the scale of a map, say what it is scaled to, and set the slider beside it."""
         heat = figure.heat
-        how = f"up to its {SHOWN:g}th percentile" if heat.cut else "to its own maximum"
+        if heat is None:
+            return fill('<div class="scale cap"><span class="grow"></span>{slider}</div>', slider=slider)
         return fill(
-            '<div class="scale cap" title="{how}"><span>{low}</span>'
-            '<i style="background:linear-gradient(90deg,{colors})"></i><span>{top}</span>'
-            '<span class="cut grow">{note}</span></div>',
-            how=f"scaled {how}: what lies beyond looks alike",
+            '<div class="scale cap"><span class="ends" title="{how}"><span>{low}</span>'
+            '<i><b style="background:linear-gradient(90deg,{colors})"></b></i><span>{top}</span></span>'
+            '<span class="cut grow" title="{how}">{to}</span>{slider}</div>',
+            how=_scaled(heat),
             low=short(-heat.top if heat.signed else heat.low),
             top=short(heat.top),
+            to=f"{SHOWN:g}th percentile" if heat.cut else "own maximum",
             colors=",".join(["black", "white"] if figure.shading else heat.bar(self.session.theme)),
-            note=" · ".join(filter(None, [note, f"scaled {how}"])),
+            slider=slider,
         )
 
 
@@ -212,9 +220,23 @@ def _progress(figure: Figure, outcome: Waiting, what: str) -> Markup:
     )
 
 
-def _bone(still: bool) -> Markup:
-    """Keep the place of a map that is on its way, or that nobody has asked for."""
-    if still:
+def _scaled(heat: Heat) -> str:
+    """Say what a map is scaled to."""
+    if heat.cut:
+        return f"scaled to the {SHOWN:g}th percentile of its own sizes: what lies beyond looks alike"
+    return "scaled to its own maximum: maps of two samples cannot be compared by their colors"
+
+
+def _without(figure: Figure) -> Outcome:
+    """Return what stands in place of a product while one of its parts is missing."""
+    return Offer(0.0) if figure.failed or figure.outcome is None else figure.outcome
+
+
+def _place(figure: Figure) -> Markup:
+    """Keep the place of a map that failed, that nobody has asked for, or that is on its way."""
+    if figure.failed:
+        return fill('<div class="blank square bad">{icon}</div>', icon=icon("error_outline"))
+    if isinstance(figure.outcome, Offer):
         return fill('<div class="blank square"></div>')
     return fill('<div class="bone square" role="status" aria-label="no map yet"></div>')
 

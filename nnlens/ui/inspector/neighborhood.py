@@ -13,7 +13,7 @@ from nnlens.ui.core.catalog import Catalog, Tool
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.work import Work
 from nnlens.ui.inspector.looking import Looking
-from nnlens.ui.inspector.waves import Waves
+from nnlens.ui.inspector.waves import ORDER, Waves, window_of
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import button
 from nnlens.ui.look.text import decimal, fill, joined, plain, seconds
@@ -110,12 +110,12 @@ class Neighborhood:
         result = self.result()
         self.view.show(
             fill(
-                '<div class="part"><div class="h3"><span class="cut">Neighbors in {layer}</span><span '
-                'class="cap cut" title="{full}">'
-                "{how}</span></div>{body}</div>",
+                '<div class="part"><div class="h3"><span class="cut">Neighbors in {layer}</span>'
+                '<span class="cap cut grow num" title="{full}">{how}</span>{form}</div>{body}</div>',
                 layer=self.projecting.title_of(self.layer),
                 how=plain(result.attrs.get("caption", ""), 40) if result is not None else "",
                 full=plain(result.attrs.get("caption", ""), 300) if result is not None else "",
+                form=self._form(sample) if result is not None else "",
                 body=self._offer() if result is None else self._found_near(result, sample),
             )
         )
@@ -164,15 +164,20 @@ class Neighborhood:
             )
             for (i, each), url in zip(known, urls, strict=True)
         )
-        return fill(
-            '<div class="near" data-walk>{tiles}</div>{note}', tiles=tiles, note=self._note() if waves else ""
-        )
+        return fill('<div class="near" data-walk>{tiles}</div>', tiles=tiles)
 
-    def _note(self) -> Markup:
-        """Say what the lines are, and offer the other form."""
+    def _form(self, sample: int) -> Markup:
+        """Say how the lines below the neighbors are drawn; pressed, it is the other way."""
+        units = self.waves.units(self.layer, sample)
+        if not units:
+            return Markup("")
+        window = window_of(units)
+        how = f"smoothed by Savitzky and Golay's filter, window {window}, order {ORDER}" if window else ""
+        words = "as they are" if self.raw or not window else how
         return fill(
-            '<div class="note cap"><span class="cut">{words} · the sample\'s own in grey</span>{other}</div>',
-            words="hidden vectors as they are" if self.raw else "hidden vectors, smoothed",
+            '<span class="cap" title="{words}">{state} · {other}</span>',
+            words=f"lines: hidden vectors, {words}; the sample's own in grey",
+            state="raw" if self.raw else "smoothed",
             other=button("smoothed" if self.raw else "raw", "raw", kind="link"),
         )
 

@@ -21,8 +21,11 @@ from nnlens.ui.look.text import count, decimal, fill, joined, name, share
 from nnlens.ui.look.tiles import tiles
 
 FIRST_MISTAKES = 10
-LONG = 10
+LONG = 8
 """Letters of label and prediction together, above which they are written smaller."""
+
+ENDING = 18
+"""Letters of a file's name that are shown."""
 
 Places = Callable[[int], Mapping[str, Any]]
 
@@ -43,9 +46,11 @@ class Inspector:
     def __init__(self, session: Session, walk: Walk, places: Places, looking: Looking) -> None:
         self.session, self.walk, self.places, self.looking = session, walk, places, looking
         self.scores = Scores(session, looking, self._paint)
+        self.large = False
         actions = {
             "step": lambda by, _: walk.step(int(by)),
             "focus": lambda sample, _: setattr(session.state, "focus", int(sample)),
+            "enlarge": lambda *_: self._enlarge(),
             **self.scores.actions,
         }
         self.view = Live(
@@ -58,6 +63,11 @@ class Inspector:
     def _paint(self) -> None:
         found = records.read(self.session, self.looking.sample)
         self.view.show(self._nothing() if found is None else self._record(found, self.looking.passing))
+
+    def _enlarge(self) -> None:
+        """Show the picture as wide as the pane, or small again."""
+        self.large = not self.large
+        self._paint()
 
     def _selected(self, _: Mask | None) -> None:
         self._paint()  # the place among the wrong ones of the selection
@@ -85,7 +95,8 @@ class Inspector:
 
     def _record(self, found: Record, passing: bool = False) -> Markup:
         return fill(
-            '{head}<div class="who">{image}<div class="grow">{verdict}{rows}</div></div>{bars}',
+            '{head}<div class="who {large}">{image}<div class="grow">{verdict}{rows}</div></div>{bars}',
+            large="large" if self.large else "",
             head=self._head(found, passing),
             image=self._picture(found.sample) if self.session.data.pictured else "",
             verdict=self._verdict(found),
@@ -94,17 +105,29 @@ class Inspector:
         )
 
     def _picture(self, sample: int) -> Markup:
-        """Draw the picture at its true pixels; over a thumbnail, which is there first."""
-        session = self.session
-        small, full = session.image_url(sample), session.form_url(sample, "full")
-        if not session.thumbnails:
-            return picture(session, sample, full, classes="subject")
+        """Draw the picture at its true pixels; over a thumbnail, which is there first. A press makes it large."""
+        session, full = self.session, self.session.form_url(sample, "full")
+        small = (
+            picture(session, sample, session.image_url(sample), classes="photo") if session.thumbnails else ""
+        )
         return fill(
-            '<a class="subject over" href="{full}" target="_blank" rel="noopener" title="open at its true size">'
-            "{small}{large}</a>",
-            full=full,
-            small=picture(session, sample, small, classes="photo"),
-            large=picture(session, sample, full, classes="photo full"),
+            '<div class="shown"><button type="button" class="subject {over}" data-act="enlarge" data-key="enlarge" '
+            'aria-pressed="{on}" title="{words}">{small}{whole}</button>{alone}</div>',
+            over="over" if small else "",
+            on="true" if self.large else "false",
+            words="show it small" if self.large else "show it large",
+            small=small,
+            whole=picture(session, sample, full, classes=f"{session.photo} full"),
+            alone=self._alone(full) if self.large else "",
+        )
+
+    def _alone(self, url: str) -> Markup:
+        """Offer the picture for itself, where it has an address."""
+        if url.startswith("data:"):
+            return Markup("")
+        return fill(
+            '<a class="cap" href="{url}" target="_blank" rel="noopener">open it alone, pixel for pixel</a>',
+            url=url,
         )
 
     def _head(self, found: Record, passing: bool) -> Markup:
@@ -146,8 +169,8 @@ class Inspector:
         label = class_mark(self.session, found.label) if found.label != UNLABELLED else Markup("")
         prediction = class_mark(self.session, found.prediction) if found.prediction >= 0 else name("invalid")
         return fill(
-            '<div class="verdict {long}"><span>{label}</span><span class="arrow">→</span>'
-            "<span>{prediction}</span> {tag}</div>",
+            '<div class="verdict {long}"><span>{label}</span><span class="to"><span class="arrow">→</span>'
+            "<span>{prediction}</span>{tag}</span></div>",
             long="long" if len(label.striptags() + prediction.striptags()) > LONG else "",
             label=label,
             prediction=prediction,
@@ -167,8 +190,14 @@ class Inspector:
                     '<span>{key}</span><span class="cut" title="{full}">{value}</span>',
                     key=k,
                     full=v,
-                    value=name(v),
+                    value=name(v if k != "path" else _file(v)),
                 )
                 for k, v in rows.items()
             ),
         )
+
+
+def _file(path: str) -> str:
+    """Write the end of a file's name, which tells it from its neighbors."""
+    last = path.rstrip("/").rpartition("/")[2]
+    return last if len(last) <= ENDING else "…" + last[1 - ENDING :]

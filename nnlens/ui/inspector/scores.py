@@ -90,8 +90,8 @@ class Scores:
 
     def _bar(self, code: int, value: float, label: bool, top: bool) -> Markup:
         return fill(
-            '<button type="button" class="bar {top} {on}" {press}><span class="cut">{sw} {name}</span>'
-            '<span>{tag}</span><span class="track"><i style="width:{width}%"></i></span>'
+            '<button type="button" class="bar {top} {on}" {press}><span class="of">{sw}<span class="cut">{name}</span>'
+            '{tag}</span><span class="track"><i style="width:{width}%"></i></span>'
             '<span class="num">{value}</span></button>',
             top="top" if top else "",
             on=self._on(code),

@@ -57,6 +57,13 @@ class Waves:
             for each, vector in zip(near, others, strict=True)
         }
 
+    def units(self, layer: str, sample: int) -> int:
+        """Return how many units the vector of a sample has; 0 where the run has none."""
+        try:
+            return len(self._vectors(layer, [sample])[0])
+        except StoreError:
+            return 0
+
     def _vectors(self, layer: str, samples: Sequence[int]) -> list[NDArray[np.float32]]:
         missing = [sample for sample in dict.fromkeys(samples) if (layer, sample) not in self._kept]
         if missing:
@@ -77,13 +84,19 @@ class Waves:
         return np.asarray(values[positions].values, np.float32).reshape(len(positions), -1)
 
 
+def window_of(units: int) -> int:
+    """Return over how many units a vector is smoothed: 81, the largest odd number that fits, 0 where none does."""
+    window = min(WINDOW, units - 1 + units % 2)
+    return window if window > ORDER else 0
+
+
 def smoothed(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """Smooth a vector, dims (unit,), by Savitzky and Golay's filter: window 81, order 3.
 
     A shorter vector gets the largest odd window that fits; one of fewer than four values, or with one that is not
     finite, stays as it is.
     """
-    window = min(WINDOW, len(values) - 1 + len(values) % 2)
-    if window <= ORDER or not np.isfinite(values).all():
+    window = window_of(len(values))
+    if not window or not np.isfinite(values).all():
         return np.asarray(values, np.float64)
     return np.asarray(savgol_filter(np.asarray(values, np.float64), window, ORDER))

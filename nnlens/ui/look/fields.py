@@ -143,6 +143,12 @@ def field(parameter: param.Parameter, value: Any, chosen: Callable[[Any], Any]) 
     return labelled(label, _widget(parameter, label, value, chosen), parameter.doc or "")
 
 
+def axes_field(parameter: param.Parameter, value: int, chosen: Callable[[Any], Any]) -> pn.Row:
+    """Return the switch between a map on a plane and one that can be turned; other numbers come from scripts."""
+    options = [(f"{number}-D", number) for number in sorted({2, 3, value})]
+    return labelled("Drawn in", choice("Drawn in", options, value, chosen), parameter.doc or "")
+
+
 def _widget(parameter: param.Parameter, label: str, value: Any, chosen: Callable[[Any], Any]) -> Any:
     if isinstance(parameter, param.Selector):
         options = [(str(text), option) for text, option in parameter.get_range().items()]
@@ -210,12 +216,17 @@ class ParameterForm:
         if self._shown == (analysis, dict(values)):
             return
         self._shown = (analysis, dict(values))
-        found = parameters_of(analysis)
+        found = sorted(parameters_of(analysis), key=lambda p: p.name != analysis.axes)
         self._defaults = {p.name: p.default for p in found}
         self._values = {p.name: values.get(p.name, p.default) for p in found}
-        rows = [field(p, self._values[p.name], self._setter(p.name)) for p in found]
-        self._first.objects, self._rest.objects = rows[: self.FIRST], rows[self.FIRST :]
+        rows = [self._row(p, p.name == analysis.axes) for p in found]
+        first = self.FIRST + bool(analysis.axes)
+        self._first.objects, self._rest.objects = rows[:first], rows[first:]
         self._paint()
+
+    def _row(self, parameter: param.Parameter, axes: bool) -> pn.Row:
+        name = parameter.name
+        return (axes_field if axes else field)(parameter, self._values[name], self._setter(name))
 
     def _setter(self, name: str) -> Callable[[Any], None]:
         def chosen(value: Any) -> None:

@@ -28,6 +28,17 @@ Action = Callable[[str, Mapping[str, Any]], None]
 _SHEETS: WeakKeyDictionary[Document, dict[str, InlineStyleSheet]] = WeakKeyDictionary()
 
 
+def shared_sheets(properties: dict[str, Any]) -> dict[str, Any]:
+    """Give equal style sheets of one page one model."""
+    if "stylesheets" in properties and pn.state.curdoc is not None:
+        shared = _SHEETS.setdefault(pn.state.curdoc, {})
+        properties["stylesheets"] = [
+            shared.setdefault(sheet, InlineStyleSheet(css=sheet)) if isinstance(sheet, str) else sheet
+            for sheet in properties["stylesheets"]
+        ]
+    return properties
+
+
 class Live(JSComponent):
     """Markup with actions.
 
@@ -62,14 +73,7 @@ class Live(JSComponent):
 
     def _process_param_change(self, params: dict[str, Any]) -> dict[str, Any]:
         """Have all pieces of one page share their style sheets: fifty copies were a fifth of what a page sends."""
-        properties = super()._process_param_change(params)
-        if "stylesheets" in properties and pn.state.curdoc is not None:
-            shared = _SHEETS.setdefault(pn.state.curdoc, {})
-            properties["stylesheets"] = [
-                shared.setdefault(sheet, InlineStyleSheet(css=sheet)) if isinstance(sheet, str) else sheet
-                for sheet in properties["stylesheets"]
-            ]
-        return properties
+        return shared_sheets(super()._process_param_change(params))
 
     def show(self, html: Markup) -> None:
         """Replace what is shown, if it is different."""

@@ -20,7 +20,8 @@ def pane(area: str, *children: Any, scroll: bool = False, **options: Any) -> pn.
     """Return a flat pane of the page's grid: surface color, its hairlines come from the grid's gaps."""
     overflow = "hidden auto" if scroll else "hidden"
     styles = {"grid-area": area, "background": "var(--nn-surface)", "overflow": overflow}
-    return pn.Column(*children, **FILL, styles=styles, **options)
+    classes = [f"area-{area}", *options.pop("css_classes", ())]
+    return pn.Column(*children, **FILL, styles=styles, css_classes=classes, **options)
 
 
 def icon(sign: str, *classes: str) -> Markup:

@@ -10,7 +10,7 @@ import panel as pn
 from bokeh.models import Axis, FixedTicker, Plot
 
 from nnlens.ui.look.live import Live
-from nnlens.ui.look.parts import FILL
+from nnlens.ui.look.parts import FILL, WIDE
 from nnlens.ui.look.text import fill
 
 hv.extension("bokeh", logo=False)
@@ -48,14 +48,18 @@ def ticks(axis: Axis, words: Mapping[float, str]) -> None:
     )
 
 
-def section(title: str, note: str, *body: Any) -> pn.Column:
-    """Build a panel: a title with a note at its right, and what it holds."""
+def section(title: str, note: str, *body: Any, out: Any = None) -> pn.Column:
+    """Build a panel: a title with a note at its right, and what it holds; `out` is the button that takes it out."""
     head = fill(
         '<div class="h3"><span>{title}</span><span class="cap cut">{note}</span></div>',
         title=title,
         note=note,
     )
-    return pn.Column(Live(head, height=HEAD, styles={"flex": "none"}), *body, **FILL)
+    grow = {"flex": "none"} if out is None else {"flex": "1 1 0", "min-width": "0"}
+    line: Any = Live(head, height=HEAD, styles=grow)
+    if out is not None:
+        line = pn.Row(line, out, **WIDE, styles={"flex": "none"})
+    return pn.Column(line, *body, **FILL)
 
 
 def picture(element: Any, **layout: Any) -> pn.pane.HoloViews:

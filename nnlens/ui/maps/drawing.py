@@ -17,6 +17,7 @@ from bokeh.models import ColumnDataSource, Plot
 
 from nnlens.state import Extent, Mask
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.turning import read_turn
 from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.look.plots import FLAT, bare
 from nnlens.ui.maps.gestures import Gestures
@@ -56,6 +57,7 @@ class Drawing:
         self.scene = scene
         self._which = which
         self._handlers = {kind: session.guard(handler) for kind, handler in handlers.items()}
+        self.mode = "lasso"
         self._figure: Plot | None = None
         self._marks: Marks | None = None
         self._gestures: Gestures | None = None
@@ -94,7 +96,7 @@ class Drawing:
         bare(figure)
         label = f"map {self._which.upper()}: drag to select, click to inspect, wheel to zoom"
         self._marks = Marks(figure)
-        self._gestures = Gestures(figure, self._handlers, label, zoom=True)
+        self._gestures = Gestures(figure, self._handlers, label, zoom=True, mode=self.mode)
         figure.on_event(Tap, self._handlers["tap"])
         figure.on_event(DoubleTap, self._handlers["double"])
 
@@ -122,8 +124,14 @@ class Drawing:
 
     def choose(self, mode: str) -> None:
         """Choose what a drag does."""
+        self.mode = mode
         if self._gestures is not None:
             self._gestures.choose(mode)
+
+    def answer(self) -> None:
+        """Say that a turn is drawn."""
+        if self._gestures is not None:
+            self._gestures.answer()
 
     def push(self, mask: Mask | None) -> None:
         """Follow the selection: new arrays into the sources that are there."""
@@ -154,7 +162,7 @@ class Drawing:
         scene, marks, theme = self.scene, self._marks, self.session.theme
         marks.paint(theme, self.palette())
         self._gestures.paint(theme)
-        marks.resize(scene.dot_size(), scene.picture_side(), scene.mode == "pictures")
+        marks.resize(scene.picture_side(), scene.mode == "pictures")
         self._put_samples(self.session.state.mask)
         self.ring("focus", self.session.state.focus)
 
@@ -179,10 +187,8 @@ class Drawing:
     def _outline(self) -> Mapping[str, Any]:
         """Find the lasso or box that made the selection, where it was drawn in this map."""
         origin, projection = self.session.state.selection.origin, self.scene.projection
-        here = projection is not None and (origin.get("map"), origin.get("projection")) == (
-            self._which,
-            projection.key,
-        )
+        drawn = (origin.get("map"), origin.get("projection"), read_turn(origin.get("turn")))
+        here = projection is not None and drawn == (self._which, projection.key, self.scene.turn)
         corners = _corners(origin) if here else []
         return {
             "xs": [[x for x, _ in corners]] if corners else [],

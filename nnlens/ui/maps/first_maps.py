@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nnlens.errors import NNLensError
+from nnlens.lens.requesting import is_key
 from nnlens.schema import INPUT
 from nnlens.state import MapState
 from nnlens.ui.core.catalog import Tool
 from nnlens.ui.core.stops import Which
 from nnlens.ui.look.text import plain
 from nnlens.ui.maps.projecting import MAPS, Projecting, default_layer
+from nnlens.ui.maps.stored import stored_map
 
 PATIENT = 30.0
 """Seconds: on opening, the best map is computed without asking if it takes less."""
@@ -96,7 +98,7 @@ class FirstMaps:
             say(f"This run has no layer {plain(layer)}; another one is shown.", "info")
             layer = ""
         tool = self.catalog.tool(analysis)
-        if tool not in self.catalog.projections:
+        if tool not in self.catalog.projections and stored_map(self.projecting.lens, analysis) is None:
             if analysis:
                 say(f"There is no projection {plain(analysis)} here; another one is shown.", "info")
             tool, parameters = self._ranked(which)[0], {}
@@ -104,12 +106,14 @@ class FirstMaps:
             default_layer(self.session, self.projecting.layers) if which == "a" or self._alike else INPUT
         )
         found = replace(
-            state, layer=layer or default, analysis=tool.id if tool else "", parameters=parameters
+            state, layer=layer or default, analysis=tool.id if tool else analysis, parameters=parameters
         )
         return self._legal(found)
 
     def _legal(self, state: MapState) -> MapState:
-        """Drop parameters that the analysis does not take."""
+        """Drop parameters that the analysis does not take; a map that was made elsewhere takes none."""
+        if is_key(state.analysis):
+            return replace(state, parameters={})
         try:
             self.projecting.lens.request(state.analysis, **self.projecting.request(state))
         except (NNLensError, TypeError, ValueError) as error:
@@ -136,10 +140,10 @@ class FirstMaps:
     def _better(self, which: Which, rest: list[Which]) -> None:
         projecting, place = self.projecting, self.projecting.places[which]
         best = self._plain(projecting.state(which), self._ranked(which)[0].id)
-        untouched = place.shown is not None and replace(projecting.state(which), extent=None) == place.shown
+        untouched = place.shown is not None and projecting.state(which).asked == place.shown
         # two quick maps of one layer are the same map
         worth = self.improve or self._alike or projecting.estimate(best) <= PATIENT
-        if untouched and worth and place.shown != best and place.offer is None:
+        if untouched and worth and place.shown != best.asked and place.offer is None:
             projecting.set_quietly(which, best)
             projecting.submit(which, best)
         projecting.after(which, lambda: self._improve(rest))

@@ -9,7 +9,7 @@ import panel as pn
 from markupsafe import Markup
 
 from nnlens.state import Extent
-from nnlens.ui.core.data import Projection
+from nnlens.ui.core.projection import Projection
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL, WIDE, class_mark, icon
@@ -17,10 +17,13 @@ from nnlens.ui.look.text import count, decimal, fill, joined, quoted
 from nnlens.ui.look.theme import static
 
 HEAD, FOOT = 44, 28
+COUNT, COUNT_PICTURES = 100, 160
+"""Room in the foot for how many are in view."""
 TOOLS = (
     ("lasso", "gesture", "Lasso: drag around samples"),
     ("box", "highlight_alt", "Box: drag, or shift-drag"),
     ("pan", "open_with", "Move the map"),
+    ("turn", "3d_rotation", "Turn: drag, or arrow keys; Home turns back"),
     ("home", "zoom_out_map", "Show all, or double-click"),
 )
 CARD, BARE_CARD = (210, 80), (120, 56)
@@ -56,7 +59,7 @@ class MapFrame:
             sizing_mode="fixed", width=28 * len(TOOLS), height=28,
         )  # fmt: skip
         self._facts = Live(css="mappane.css", height=FOOT)
-        self._seen = Live(css="mappane.css", height=FOOT, width=152, sizing_mode="fixed")
+        self._seen = Live(css="mappane.css", height=FOOT, width=COUNT, sizing_mode="fixed")
         self._over = Live(css="mappane.css", css_classes=["over"], **FILL)
         self.tools = pn.Row(self._buttons, margin=0, css_classes=["tools"])
         self.foot = pn.Row(self._facts, **WIDE)
@@ -99,8 +102,10 @@ class MapFrame:
             )
         )
 
-    def press(self, tool: str) -> None:
-        """Show which tool a drag uses."""
+    def press(self, tool: str, turns: bool = False) -> None:
+        """Show which tool a drag uses; turning only where there is something to turn."""
+        offered = [each for each in TOOLS if turns or each[0] != "turn"]
+        self._buttons.width = 28 * len(offered)
         self._buttons.show(
             joined(
                 fill(
@@ -111,20 +116,27 @@ class MapFrame:
                     on="true" if name == tool else "false",
                     icon=icon(sign),
                 )
-                for name, sign, label in TOOLS
+                for name, sign, label in offered
             )
         )
 
     def facts(self, text: str) -> None:
-        """Write the left part of the foot."""
+        """Write the left part of the foot: what finds no room as a whole is left to the tooltip."""
+        figures = joined(fill("<span>{figure}</span>", figure=figure) for figure in text.split(" · "))
         self._facts.show(
-            fill('<div class="foot cap"><span class="cut" title="{text}">{text}</span></div>', text=text)
+            fill('<div class="foot cap figures" title="{text}">{figures}</div>', text=text, figures=figures)
         )
 
     def seen(self, samples: int, mode: str) -> None:
         """Write how many samples are in view."""
         words = f"{count(samples)} in view{' · pictures' if mode == 'pictures' else ''}"
-        self._seen.show(fill('<div class="foot cap"><span></span><span>{words}</span></div>', words=words))
+        self._seen.width = COUNT_PICTURES if mode == "pictures" else COUNT
+        self._seen.show(
+            fill(
+                '<div class="foot cap" style="padding-left:0"><span></span><span>{words}</span></div>',
+                words=words,
+            )
+        )
 
     def inset(self, url: str, view: Extent, whole: Extent) -> None:
         """Show a small picture of the whole map with a frame around what is in view; none without an address."""

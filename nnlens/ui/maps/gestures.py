@@ -10,7 +10,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bokeh.events import MouseEnter, MouseLeave, MouseMove, PanEnd, PanStart, PointEvent, SelectionGeometry
+from bokeh.events import (
+    MouseEnter,
+    MouseLeave,
+    MouseMove,
+    Pan,
+    PanEnd,
+    PanStart,
+    PointEvent,
+    SelectionGeometry,
+)
 from bokeh.models import (
     BoxSelectTool,
     ColumnDataSource,
@@ -39,31 +48,42 @@ class Gestures:
         Bokeh's plot, as HoloViews made it.
     handlers : mapping of str to callable
         By kind, what to do with a message: ``lasso`` ({"mode", "corners": [[x, y], …]}), ``box`` ({"mode", "box": [x0,
-        y0, x1, y1]}), ``hover`` ([x, y] or None), ``screen`` ([x0, y0, x1, y1, width, height]). They must not raise.
+        y0, x1, y1]}), ``hover`` ([x, y] or None), ``screen`` ([x0, y0, x1, y1, width, height]), ``turn`` ({"by":
+        pixels to the right and up, "rest": whether it has come to rest, "front": whether to turn back}). They must
+        not raise.
     label : str
         What a screen reader calls the plot.
     zoom : bool
         Whether there are a lasso, panning and wheel zoom, at one scale in x and y; else only a box over x.
+    mode : str
+        What a drag does at first, as of `choose`.
     plane : bool
         Whether without zoom the box goes over x and y, a pointer rests on samples, and the size is told.
     """
 
     def __init__(
-        self, figure: Plot, handlers: Mapping[str, Handler], label: str, zoom: bool, plane: bool = False
+        self,
+        figure: Plot,
+        handlers: Mapping[str, Handler],
+        label: str,
+        zoom: bool,
+        *,
+        mode: str = "lasso",
+        plane: bool = False,
     ) -> None:
         plane = plane or zoom
         self._handlers = handlers
         self.wire = ColumnDataSource({"kind": [], "body": [], "n": []})
-        self.order = ColumnDataSource({"mode": ["lasso"]})
+        self.order = ColumnDataSource({"mode": [mode], "n": [0]})
         # nothing to hit in the browser: which samples a drag takes is decided on the server, from all of them
         self.box = BoxSelectTool(renderers=[], dimensions="both" if plane else "width")
         self.lasso = LassoSelectTool(renderers=[]) if zoom else None
         pan = PanTool() if zoom else None
         wheel = WheelZoomTool() if zoom else None
         figure.add_tools(*(tool for tool in (self.lasso, self.box, pan, wheel) if tool is not None))
-        figure.toolbar.active_drag = self.lasso or self.box
-        figure.toolbar.active_scroll = wheel
         tools = {"box": self.box, "lasso": self.lasso, "pan": pan}
+        figure.toolbar.active_drag = None if mode == "turn" else tools[mode] or self.box
+        figure.toolbar.active_scroll = wheel
         args = {
             "figure": figure,
             "wire": self.wire,
@@ -85,6 +105,7 @@ class Gestures:
             PanEnd,
             SelectionGeometry,
             *([MouseMove] if plane else []),
+            *([Pan] if zoom else []),
         ):
             figure.js_on_event(event, script)
         self.order.js_on_change("data", script)
@@ -97,8 +118,12 @@ class Gestures:
                 figure.y_range.js_on_change(end, script)
 
     def choose(self, mode: str) -> None:
-        """Choose what a drag does: ``lasso``, ``box`` or ``pan``."""
-        self.order.data = {"mode": [mode]}
+        """Choose what a drag does: ``lasso``, ``box``, ``pan`` or ``turn``."""
+        self.order.data = {"mode": [mode], "n": self.order.data["n"]}
+
+    def answer(self) -> None:
+        """Say that a turn is drawn, so that the next one is sent: no more than one is ever on its way."""
+        self.order.data = {"mode": self.order.data["mode"], "n": [self.order.data["n"][0] + 1]}
 
     def paint(self, theme: Theme) -> None:
         """Draw lasso and box, while they are drawn, in the color of the selection."""

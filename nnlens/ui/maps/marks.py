@@ -25,7 +25,7 @@ RING = 14
 TOP = 255
 """The palettes are filled up to one color for each byte."""
 COLUMNS: Mapping[str, Sequence[str]] = {
-    "dots": ("x", "y", "place"),
+    "dots": ("x", "y", "place", "size"),
     "frames": ("x", "y", "place", "alpha"),
     "pictures": ("x", "y", "url", "alpha"),
     "few": ("x", "y", "place"),
@@ -70,7 +70,7 @@ class Marks:
     def _glyphs(self) -> dict[str, Any]:
         color = {"field": "place", "transform": self.mapper}
         return {
-            "dots": Scatter(fill_color=color, line_width=0.5, size=5),
+            "dots": Scatter(fill_color=color, line_width=0.5, size="size"),
             "frames": Scatter(marker="square", fill_color=color, line_color=None, fill_alpha="alpha", size=24),
             "pictures": ImageURL(url="url", anchor="center", w_units="screen", h_units="screen", global_alpha="alpha"),
             "few": Scatter(fill_color=color, line_color=None, size=6),
@@ -105,11 +105,10 @@ class Marks:
         self._below["few"].fill_color = tokens["accent"]
         self._below["focus"].line_color = tokens["surface"]
 
-    def resize(self, dot: float, picture: int, pictures: bool) -> None:
-        """Set how large dots and pictures are, in pixels; the focus goes around a picture where there are some."""
+    def resize(self, picture: int, pictures: bool) -> None:
+        """Set how large pictures are, in pixels; the focus goes around a picture where there are some."""
         ring = {"marker": "square", "size": picture + 10} if pictures else {"marker": "circle", "size": RING}
         for glyph in (self._below["focus"], self.glyphs["focus"]):
             glyph.update(**ring)
-        self.glyphs["dots"].size = dot
         self.glyphs["frames"].size = picture + 4
         self.glyphs["pictures"].update(w=picture, h=picture)

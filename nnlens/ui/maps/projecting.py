@@ -15,6 +15,7 @@ import param
 import xarray as xr
 
 from nnlens.errors import AnalysisError, NNLensError
+from nnlens.lens.requesting import is_key
 from nnlens.schema import INPUT
 from nnlens.state import Draw, MapState
 from nnlens.ui.core.catalog import Catalog
@@ -24,6 +25,7 @@ from nnlens.ui.core.work import Task, Work
 from nnlens.ui.look.text import count, error_words, plain, seconds
 from nnlens.ui.maps.projection_map import ProjectionMap
 from nnlens.ui.maps.quality import Judging
+from nnlens.ui.maps.stored import stored_map
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
@@ -149,6 +151,8 @@ class Projecting(param.Parameterized):
     def cached(self, state: MapState) -> xr.Dataset | None:
         """Return the result for a map's state, if there is one."""
         try:
+            if is_key(state.analysis):
+                return stored_map(self.lens, state.analysis)
             return self.lens.cached(state.analysis, **self.request(state))
         except NNLensError:  # told when it is computed
             return None
@@ -222,7 +226,7 @@ class Projecting(param.Parameterized):
     def draw(self, which: Which, state: MapState, result: xr.Dataset) -> None:
         """Draw a result."""
         place = self.places[which]
-        place.shown, place.result = replace(state, extent=None), result
+        place.shown, place.result = state.asked, result
         place.offer, place.trouble = None, None
         self.maps[which].set_result(result, of=self.samples_of(state))
         self.session.resume()  # a selection of the address may have been drawn on this map
@@ -233,8 +237,15 @@ class Projecting(param.Parameterized):
         place, target = self.places[which], self.maps[which]
         shown, result = place.shown, place.result
         if shown is not None and result is not None:
-            tell = lambda text: target.set_facts(text) if place.result is result else None  # noqa: E731
-            self._judging.judge(result, shown.layer, self.title_of(shown.layer), tell)
+            layer = self.title_of(shown.layer)
+            # what was made elsewhere is of no layer: it is said which one it is compared with
+            beside = f" · against {layer}" if is_key(shown.analysis) else ""
+
+            def tell(text: str) -> None:
+                if place.result is result:
+                    target.set_facts(text and text + beside)
+
+            self._judging.judge(result, shown.layer, layer, tell)
 
     # ------------------------------------------------------------------------------------------------ words
     def title_of(self, layer: str) -> str:
@@ -244,7 +255,7 @@ class Projecting(param.Parameterized):
     def samples_of(self, state: MapState | None) -> str:
         """Say of which samples a map is made; nothing where it is all of them."""
         chosen = None if state is None else state.chosen(self.session.state.ids)
-        if state is None or chosen is None:
+        if state is None or chosen is None or is_key(state.analysis):
             return ""
         if isinstance(state.samples, Draw):
             return f"random {count(len(chosen))}, seed {state.samples.seed}"

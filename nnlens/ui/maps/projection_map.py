@@ -11,31 +11,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import panel as pn
 import xarray as xr
 from bokeh.events import PointEvent
 
-from nnlens.state import Extent, MapState
-from nnlens.ui.core.regions import in_box, in_lasso, rounded
+from nnlens.state import FRONT, TOOLS
+from nnlens.ui.core.regions import in_region, rounded
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Which
 from nnlens.ui.core.take_out import TakeOut
+from nnlens.ui.core.turning import moved
 from nnlens.ui.maps.drawing import Drawing
 from nnlens.ui.maps.frame import MapFrame
+from nnlens.ui.maps.inset import Inset
 from nnlens.ui.maps.scene import Scene
 from nnlens.ui.maps.taking import map_downloads
+from nnlens.ui.maps.views import Views
 
 HOVER_REACH = 16
 """Pixels between a resting pointer and a sample that it still means."""
-SAME = 1e-3
-"""Share of the view by which two views may differ and still be the same."""
+DEGREES = 0.5
+"""How far a body turns for each pixel that it is dragged."""
 SAME_PLACE = 8
 """Pixels between the two taps of a double one."""
-CLOSE = 0.5
-"""Share of the whole under which a view is close enough for a small map of the whole."""
 
 
 class ProjectionMap:
@@ -62,16 +62,17 @@ class ProjectionMap:
         self.session = session
         self.which = which
         self.scene = Scene(session.data, session.colors)
+        self.views = Views(session, which, self.scene)
+        self._inset = Inset(self.scene)
         self.frame = MapFrame(session, which, on_tool=self._tool)
         self.foot, self.tools, self.notice = self.frame.foot, self.frame.tools, self.frame.notice
         handlers: dict[str, Callable[[Any], None]] = {
             "lasso": self._lasso, "box": self._box, "hover": self._point, "screen": self._screen,
-            "tap": self._tap, "double": self._double_tap,
+            "tap": self._tap, "double": self._double_tap, "turn": self._rotate,
         }  # fmt: skip
         self.drawing = Drawing(session, self.scene, which, handlers)
         self.tools.append(TakeOut(session, "take this map out", map_downloads(session, self.scene)))
         self._partial = self._resting = False
-        self._noted: Extent | None = None
         self._tapped: tuple[float, float, int | None] = (0.0, 0.0, None)
         self._follow()
 
@@ -80,7 +81,7 @@ class ProjectionMap:
         state, hub, guard = self.session.state, self.session.hub, self.session.guard
         again = guard(lambda *_: self._redraw())
         state.param.watch(again, ["visible", "color_by"])
-        state.param.watch(guard(self._recolor), f"map_{self.which}")
+        state.param.watch(guard(self._changed), f"map_{self.which}")
         self.session.param.watch(again, "theme")
         hub.register(f"map {self.which}", self.drawing.push)
         hub.register(f"focus {self.which}", lambda sample: self.drawing.ring("focus", sample), "focus")
@@ -107,13 +108,14 @@ class ProjectionMap:
         """
         projection = None if result is None else self.session.data.projection(result)
         # pictures of a job, and what comes of it, grow out of each other: a view that was chosen stays
-        stays = projection is self.scene.projection or (self._partial and self._noted is not None)
+        stays = projection is self.scene.solid or (self._partial and self.views.chosen)
         self._partial = partial
-        self.scene.projection = projection
+        self.scene.take(projection, self.views.state.turn)
         self.frame.title(projection, partial, of)
+        self._press()
         with pn.io.hold():
             if not stays:
-                self.drawing.move(self._first_view())
+                self.drawing.move(self.views.first())
             self._redraw()
         self.session.resume()
 
@@ -125,44 +127,15 @@ class ProjectionMap:
         """Write the left part of the foot, such as the quality of the projection; plain text."""
         self.frame.facts(text)
 
-    def home(self) -> None:
-        """Show the whole projection."""
+    def home(self, front: bool = False) -> None:
+        """Show the whole projection, and from the front if asked."""
         with pn.io.hold():
-            self._remember(None)
-            self.drawing.move(self._whole())
+            self.views.keep(turn=FRONT if front else self.views.state.turn)
+            self.views.remember(None)
+            self.drawing.move(self.views.set(self.views.whole()))
             self._turn()
 
     # --- the view ------------------------------------------------------------------------------------------------
-    @property
-    def _state(self) -> MapState:
-        return self.session.state.map_a if self.which == "a" else self.session.state.map_b
-
-    def _whole(self) -> Extent:
-        projection = self.scene.projection
-        extent = (-1.0, -1.0, 1.0, 1.0) if projection is None else projection.extent
-        return fitted(extent, self.scene.width, self.scene.height)
-
-    def _first_view(self) -> Extent:
-        """Choose what a new projection shows: what the address asks for, or all of it; never where another one was."""
-        asked = self._state.extent
-        if asked is not None and asked == self._noted:
-            self._remember(None)
-            asked = None
-        if self.scene.projection is None or asked is None:
-            return self._whole()
-        self._noted = asked
-        return fitted(asked, self.scene.width, self.scene.height)
-
-    def _remember(self, view: Extent | None) -> None:
-        """Keep in the state what is in view, when it is not everything."""
-        if view is not None:
-            x0, y0, x1, y1 = (float(f"{end:.5g}") for end in view)
-            view = (x0, y0, x1, y1)
-        self._noted = view
-        if view != self._state.extent:
-            changed = replace(self._state, extent=view)
-            self.session.state.param.update(**{f"map_{self.which}": changed})
-
     def _screen(self, message: list[float]) -> None:
         """Hear that the browser shows another range, or has another size; what Panel is told too early, it loses."""
         pn.state.onload(self.session.guard(lambda: self._seen(message)))
@@ -173,11 +146,9 @@ class ProjectionMap:
         if self.scene.sized and view == self.scene.view and size == (self.scene.width, self.scene.height):
             return
         self.scene.sized = True
-        self.drawing.seen(view, *size)
-        self._turn()
-        near = all(abs(a - b) <= SAME * (x1 - x0) for a, b in zip(view, self._whole(), strict=True))
-        if self.scene.projection is not None:
-            self._remember(None if near else view)
+        if self.views.heard(view):
+            self.drawing.seen(view, *size)
+            self._turn()
 
     # --- drawing -------------------------------------------------------------------------------------------------
     def _redraw(self) -> None:
@@ -195,17 +166,21 @@ class ProjectionMap:
 
     def _tell(self) -> None:
         """Say how many samples are in view, and where that is."""
-        scene, whole = self.scene, self._whole()
+        scene, whole = self.scene, self.views.whole()
         self.frame.seen(len(scene), scene.mode)
         hidden = "All classes are switched off." if not len(scene.rows()) else "A double click shows all."
         self.frame.blank("" if scene.projection is None or len(scene) else "Nothing in view", hidden)
-        near = scene.view[2] - scene.view[0] < CLOSE * (whole[2] - whole[0]) and scene.mode != "pixels"
-        self.frame.inset(scene.small(self.drawing.palette()) if near else "", scene.view, whole)
+        self.frame.inset(self._inset.address(self.drawing.palette(), whole), scene.view, whole)
 
-    def _recolor(self, event: Any) -> None:
-        """Draw again when the map's own coloring changed, not when its range did."""
+    def _changed(self, event: Any) -> None:
+        """Draw again when the map's own coloring changed, turn when its turn did; not when its range did."""
         if event.old.color_by != event.new.color_by:
             self._redraw()
+        if event.new.turn != self.scene.turn:
+            self.scene.rotate(event.new.turn)
+            self._turn()
+        if event.old.tool != event.new.tool:
+            self._press()
 
     def _rest(self, sample: int | None) -> None:
         """Mark the hovered sample in both maps; the card is shown where the pointer is."""
@@ -221,11 +196,28 @@ class ProjectionMap:
     # --- gestures ------------------------------------------------------------------------------------------------
     def _tool(self, name: str) -> None:
         if name == "home":
-            self.home()
-            return
+            self.home(front=True)
+        elif name in TOOLS:
+            self.views.keep(tool=name)
+
+    def _press(self) -> None:
+        """Have a drag do what the state says, where the map can; what is flat is not turned."""
+        tool = self.views.state.tool if self.scene.turns or self.views.state.tool != "turn" else TOOLS[0]
         with pn.io.hold():  # in this order, so that a pressed button is true
-            self.drawing.choose(name)
-            self.frame.press(name)
+            self.drawing.choose(tool)
+            self.frame.press(tool, self.scene.turns)
+
+    def _rotate(self, message: Mapping[str, Any]) -> None:
+        """Turn by a drag or a key; what has come to rest is kept in the state, and so in the address."""
+        across, up = (DEGREES * float(pixels) for pixels in message["by"])
+        turn = FRONT if message["front"] else moved(self.scene.turn, across, up)
+        with pn.io.hold():
+            if turn != self.scene.turn and self.scene.turns:
+                self.scene.rotate(turn)
+                self._turn()
+            self.drawing.answer()
+        if message["rest"]:
+            self.views.keep(turn=self.scene.turn)
 
     def _lasso(self, message: Mapping[str, Any]) -> None:
         self._select({"kind": "lasso", "corners": rounded(message["corners"])}, message["mode"])
@@ -239,11 +231,9 @@ class ProjectionMap:
         if projection is None:
             return
         rows = scene.rows()
-        x, y = projection.x[rows], projection.y[rows]
-        inside = (
-            in_lasso(x, y, origin["corners"]) if origin["kind"] == "lasso" else in_box(x, y, origin["box"])
-        )
+        inside = in_region(projection.x[rows], projection.y[rows], origin)
         origin |= {"map": self.which, "projection": projection.key}
+        origin |= {"turn": list(scene.turn)} if scene.turns else {}
         if scene.visible is not None:
             variable = "prediction" if scene.by == "prediction" else "label"
             origin["among"] = {"variable": variable, "classes": list(scene.visible)}
@@ -270,11 +260,3 @@ class ProjectionMap:
         """Hear that the pointer rests, or does no longer."""
         self._resting = at is not None
         self.session.state.hover = None if at is None else self.scene.nearest(at[0], at[1], HOVER_REACH)
-
-
-def fitted(extent: Extent, width: int, height: int) -> Extent:
-    """Widen a view so that a unit is as long in x as in y: the shorter side of the plot holds the shorter span."""
-    x0, y0, x1, y1 = extent
-    unit = min(x1 - x0, y1 - y0) / max(min(width, height), 1)
-    x, y, w, h = (x0 + x1) / 2, (y0 + y1) / 2, unit * width / 2, unit * height / 2
-    return (x - w, y - h, x + w, y + h)

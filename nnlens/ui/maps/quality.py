@@ -75,7 +75,8 @@ def figures_text(figures: xr.Dataset) -> str:
     )
     words = [f"{plain(_title(key, array))} {share(float(array), 2)}" for key, array in single]
     probed = figures.attrs.get("probed", figures.attrs.get("probes"))
-    return " · ".join(words) + (f" ({count(probed)} probed)" if isinstance(probed, int | float) else "")
+    asked = [f"{count(probed)} probed"] if words and isinstance(probed, int | float) else []
+    return " · ".join([*words, *asked])
 
 
 def _title(key: str, array: xr.DataArray) -> str:

@@ -11,10 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlens.state import Extent, Mask
+from nnlens.state import FRONT, Extent, Mask, Turn
 from nnlens.ui.core import raster
-from nnlens.ui.core.data import CLASS_LOSS, Positions, Projection, RunData
+from nnlens.ui.core.data import CLASS_LOSS, RunData
+from nnlens.ui.core.projection import Positions, Projection
 from nnlens.ui.core.raster import NO_VALUE, Bytes
+from nnlens.ui.core.regions import in_box
+from nnlens.ui.core.turning import turned
 from nnlens.ui.look.palette import (
     LEVELS,
     STEPS,
@@ -25,8 +28,8 @@ from nnlens.ui.look.palette import (
     class_palette,
     value_palette,
 )
-from nnlens.ui.look.pictures import data_url
 from nnlens.ui.maps.naming import apart, peaks, short
+from nnlens.ui.maps.room import dot_sizes, uncovered
 
 Mode = Literal["pixels", "dots", "pictures"]
 Columns = dict[str, Any]
@@ -36,8 +39,6 @@ PICTURES = 200
 """With fewer in view each becomes its picture."""
 FEW = 300
 """A selection smaller than this is drawn once more above all others."""
-INSET = 84
-"""Pixels a side of the small map of the whole."""
 
 
 class Scene:
@@ -56,12 +57,18 @@ class Scene:
         Pixels that it is drawn on; a guess until `sized`, so no picture is made and sent in vain.
     mode : {"pixels", "dots", "pictures"}
         How samples are drawn; the fewer are in view, the more of each is shown.
+    solid : Projection or None
+        What `projection` is turned from.
+    turn : tuple of float
+        How far.
     """
 
     def __init__(self, data: RunData, colors: ClassColors) -> None:
         self.data = data
         self.colors = colors
         self.projection: Projection | None = None
+        self.solid: Projection | None = None
+        self.turn: Turn = FRONT
         self.by = "label"
         self.visible: Sequence[int] | None = None
         self.view: Extent = (-1.0, -1.0, 1.0, 1.0)
@@ -71,7 +78,6 @@ class Scene:
         self._kept: Positions = np.zeros(0, np.intp)
         self._inside: Positions = self._kept
         self._named: list[tuple[int, float, float]] | None = None
-        self._small: tuple[Any, str] | None = None
 
     def __len__(self) -> int:
         """How many samples are in view."""
@@ -98,6 +104,21 @@ class Scene:
             self._kept = np.flatnonzero(np.isin(self.classes[projection.positions], visible))
         self.look(self.view, self.width, self.height)
 
+    @property
+    def turns(self) -> bool:
+        """Whether there is a third component to turn into view."""
+        return self.solid is not None and self.solid.z is not None
+
+    def take(self, projection: Projection | None, turn: Turn) -> None:
+        """Take another projection, seen from where `turn` says; `show` must follow."""
+        self.solid, self.turn = projection, turn
+        self.projection = None if projection is None else turned(projection, turn)
+
+    def rotate(self, turn: Turn) -> None:
+        """See the same from elsewhere."""
+        self.take(self.solid, turn)
+        self.look(self.view, self.width, self.height)
+
     def look(self, view: Extent, width: int, height: int) -> None:
         """Set what is in view, and on how many pixels."""
         self.view, self.width, self.height = view, width, height
@@ -112,6 +133,11 @@ class Scene:
             return self._kept
         x, y = self.projection.x[self._kept], self.projection.y[self._kept]
         return self._kept[(x >= view[0]) & (x <= view[2]) & (y >= view[1]) & (y <= view[3])]
+
+    def holds(self, view: Extent) -> bool:
+        """Whether anything of the projection lies in a view, shown or not."""
+        there = self.projection
+        return there is not None and bool(in_box(there.x, there.y, view).any())
 
     @property
     def positions(self) -> Positions:
@@ -137,17 +163,26 @@ class Scene:
         positions = self.positions
         x, y = self.projection.x[self._inside], self.projection.y[self._inside]
         chosen = None if mask is None else mask[positions]
-        draw = raster.class_image if self.by_class else raster.value_image
-        return draw(x, y, self._tint(positions), chosen, self.view, self.width, self.height)
+        where = (self.view, self.width, self.height)
+        if self.by_class:
+            near = None if self.projection.z is None else self.projection.z[self._inside]
+            return raster.class_image(x, y, self.tint(positions), chosen, *where, near)
+        return raster.value_image(x, y, self.tint(positions), chosen, *where)
 
     def dots(self, mask: Mask | None) -> Columns:
-        """Place a dot for each sample in view, or for those without room for a picture; the selected lie on top."""
+        """Place a dot for each sample in view, or for those without room for a picture; the selected lie on top.
+
+        Of a body the near ones lie above the far ones, and are larger.
+        """
         rows = self._inside if self.mode == "dots" else self._inside[:0]
         if self.mode == "pictures":
             rows = np.setdiff1d(self._inside, self._pictured(mask))
+        depth = None if self.projection is None else self.projection.z
+        if depth is not None:
+            rows = rows[np.argsort(depth[rows], kind="stable")]
         if mask is not None:
             rows = rows[np.argsort(mask[self._of(rows)], kind="stable")]
-        return self._columns(rows, mask)
+        return {**self._columns(rows, mask), "size": dot_sizes(rows, depth, self.dot_size())}
 
     def few(self, mask: Mask | None) -> Columns:
         """Place the samples of a small selection, which get an edge of their own."""
@@ -175,31 +210,7 @@ class Scene:
             self.projection.y[order],
             (self.picture_side() + 6) * self.unit(),
         )
-        free = np.ones(len(order), bool)
-        taken = []
-        for i in range(len(order)):
-            if free[i]:
-                taken.append(i)
-                free &= np.maximum(np.abs(x - x[i]), np.abs(y - y[i])) >= room
-        return order[taken]
-
-    def small(self, palette: Sequence[str]) -> str:
-        """Draw the whole projection as a small picture, and write it as an address."""
-        key = (self.projection, self.by, tuple(self.visible or ()), palette)
-        if self._small is None or self._small[0] != key:
-            self._small = (key, self._whole(palette))
-        return self._small[1]
-
-    def _whole(self, palette: Sequence[str]) -> str:
-        if self.projection is None:
-            return ""
-        rows = self._kept
-        x, y, positions = self.projection.x[rows], self.projection.y[rows], self._of(rows)
-        draw = raster.class_image if self.by_class else raster.value_image
-        places = draw(x, y, self._tint(positions), None, self.projection.extent, INSET, INSET)
-        colors = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in palette], np.uint8)
-        shown = np.dstack([colors[places], np.where(places > 0, 255, 0).astype(np.uint8)])
-        return data_url(shown[::-1])
+        return order[uncovered(x, y, room)]
 
     def picture_side(self) -> int:
         """Choose how large pictures are drawn: so that they fill half of the map, between 20 and 64 pixels."""
@@ -233,7 +244,7 @@ class Scene:
             return None
         return int(self.data.ids[self.positions[best]])
 
-    def _tint(self, positions: Positions) -> Bytes:
+    def tint(self, positions: Positions) -> Bytes:
         """Find the color of samples: slots of classes, steps of a number, or of the loss within a class."""
         if not self.by_class and self.by != CLASS_LOSS:
             return self.data.steps(self.by)[positions]
@@ -250,14 +261,11 @@ class Scene:
     def _columns(self, rows: Positions, mask: Mask | None) -> Columns:
         """Give coordinates and palette places of rows."""
         if self.projection is None:
-            return {
-                "x": np.zeros(0, np.float32),
-                "y": np.zeros(0, np.float32),
-                "place": np.zeros(0, np.uint8),
-            }
+            nothing = np.zeros(0, np.float32)
+            return {"x": nothing, "y": nothing, "place": nothing.astype(np.uint8)}
         positions = self._of(rows)
         chosen = np.ones(len(rows), bool) if mask is None else mask[positions]
-        tint = self._tint(positions).astype(np.int16)
+        tint = self.tint(positions).astype(np.int16)
         if self.by_class:
             place = 1 + (2 * tint + chosen) * LEVELS + LEVELS - 1
         else:

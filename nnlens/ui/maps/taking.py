@@ -87,8 +87,9 @@ def _draw_dots(image: Image.Image, scene: Scene, mask: Mask | None, palette: Any
     """Draw a dot for each sample in view, as large as the page does."""
     ground = tuple(int(part) for part in palette[0])
     image.paste(ground, (0, 0, *image.size))
-    draw, dots, radius = ImageDraw.Draw(image), scene.dots(mask), SHARPNESS * scene.dot_size() / 2
-    for x, y, place in zip(dots["x"], dots["y"], dots["place"], strict=True):
+    draw, dots = ImageDraw.Draw(image), scene.dots(mask)
+    for x, y, place, size in zip(dots["x"], dots["y"], dots["place"], dots["size"], strict=True):
+        radius = SHARPNESS * float(size) / 2
         left, top = (x - scene.view[0]) / scene.unit(), (scene.view[3] - y) / scene.unit()
         box = (left - radius, top - radius, left + radius, top + radius)
         draw.ellipse(box, tuple(int(part) for part in palette[place]), ground, 1)
@@ -96,16 +97,23 @@ def _draw_dots(image: Image.Image, scene: Scene, mask: Mask | None, palette: Any
 
 def _values(session: Session, scene: Scene) -> dict[str, Any]:
     """Return the coordinates of all samples of the map, with their ids."""
-    projection, data, mask = scene.projection, session.data, session.state.mask
+    projection, data, mask = (
+        scene.solid,
+        session.data,
+        session.state.mask,
+    )  # as computed, however it is turned
     if projection is None:
         return {}
     at = projection.positions
     values: dict[str, Any] = {
         "sample": data.ids[at],
-        "projection": np.column_stack([projection.x, projection.y]),
+        "projection": np.column_stack(
+            [axis for axis in (projection.x, projection.y, projection.z) if axis is not None]
+        ),
         "label": data.label[at],
         "selected": np.zeros(len(at), bool) if mask is None else mask[at],
         "view": np.array(scene.view),
+        "turn": np.array(scene.turn),
         "class_names": np.array(data.class_names, np.str_),
     }
     return values | ({"prediction": data.prediction[at], "loss": data.loss[at]} if data.scored else {})

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import panel as pn
 from markupsafe import Markup
 
 from nnlens.ui.channels.room import Channels
+from nnlens.ui.core.choices import choose, follow
 from nnlens.ui.core.samples_out import picture_downloads
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.take_out import TakeOut
+from nnlens.ui.core.taking import cornered
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.absent import no_network
 from nnlens.ui.look.live import Live
@@ -27,6 +29,7 @@ from nnlens.ui.panels.matrix import ConfusionMatrix
 from nnlens.ui.panels.pool import Pool, Ranking
 from nnlens.ui.panels.table import SampleTable
 
+OWN = ("Overview", "Loss", "Confusion", "Table", "Pool", "Channels")
 PANEL = {"overflow": "hidden", "min-height": "0"}
 
 
@@ -39,10 +42,13 @@ class Tab:
     title : str
     build : callable
         Makes the content.
+    parts : list
+        What has ``hidden``, to be told when another tab is open.
     """
 
     title: str
     build: Callable[[], Any]
+    parts: list[Any] = field(default_factory=list)
 
 
 class Bottom:
@@ -90,6 +96,7 @@ class Bottom:
         )
         # not the tabs of panel-material-ui: those take titles for markup, and build plots anew at every switch
         self.view = pn.Column(self._bar, *self._holders, **FILL)
+        follow(session, "tab", self._asked)
 
     @property
     def opened(self) -> bool:
@@ -100,12 +107,18 @@ class Bottom:
         """Open a tab by its title."""
         self._open(self._place(title))
 
+    def _asked(self, title: str) -> None:
+        """Open the tab that a link names, where there is one."""
+        if any(tab.title == title for tab in self.tabs):
+            self.open(title)
+
     def _open(self, place: int) -> None:
+        choose(self.session, "tab", self.tabs[place].title if place else "")
         holder = self._holders[place]
         if not len(holder):
             holder[:] = [self.tabs[place].build()]
-        for other, parts in self._hideable.items():
-            for part in parts:
+        for other, tab in enumerate(self.tabs):
+            for part in (*self._hideable.get(other, ()), *tab.parts):
                 part.hidden = other != place
         for other, each in enumerate(self._holders):
             each.visible = other == place
@@ -183,8 +196,11 @@ class Bottom:
     def _pool(self) -> pn.Column:
         pool = Pool(self.session, self.walk, size=60, label="pool")
         self._hideable[self._place("Pool")] = [pool]
-        out = TakeOut(self.session, "take the pool out", picture_downloads(self.session, self.walk))
-        return _wide(pn.Row(pool.view, out, **FILL))
+        place = {"top": "-4px", "right": "0"}
+        out = TakeOut(
+            self.session, "take the pool out", picture_downloads(self.session, self.walk), styles=place
+        )
+        return _wide(cornered(pool.view, out))
 
     def _channels(self) -> pn.Column:
         panel = self.channels.panel() if self.channels else Pool(self.session, self.walk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from nnlens.state import Mask
+from nnlens.ui.core.choices import choose, follow, read_list
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.live import Live
@@ -53,6 +55,8 @@ class Confusions:
         session.param.watch(guard(lambda _: self._widen()), "columns")
         session.state.param.watch(guard(lambda _: self._paint_list()), "selection")
         self.paint()
+        follow(session, "shade", lambda norm: self._norm(norm or "count", None))
+        follow(session, "sides", self._sides)
 
     @property
     def shown(self) -> Confusion:
@@ -132,16 +136,32 @@ class Confusions:
         self._back()
         self.matrix.show(made, self.matrix.norm)
         self.paint()
+        choose(self.session, "sides", "" if made is confusion(data) else json.dumps([row, column]))
+
+    def _sides(self, text: str) -> None:
+        """Cross the columns that a link names, where the run has them."""
+        made = confusion(self.session.data)
+        wanted = read_list(text) or [made.row.column, made.column.column]
+        now = [self.shown.row.column, self.shown.column.column]
+        if (
+            len(wanted) == 2
+            and wanted[0] != wanted[1]
+            and wanted != now
+            and set(wanted) <= set(self._columns)
+        ):
+            self._cross(*wanted)
 
     def _norm(self, value: str, _: Any) -> None:
         if value in NORMS:
             self.matrix.show(self.shown, value)
             self.paint()
+            choose(self.session, "shade", "" if value == "count" else value)
 
     def _widen(self) -> None:
         """Take up columns that a result brought."""
         self._columns = sides(self.session)
         self.paint()
+        self._sides(self.session.state.choices.get("sides", ""))
 
     def _pair(self, value: str, keys: Any) -> None:
         row, column, _ = self._pairs[int(value)]

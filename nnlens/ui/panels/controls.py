@@ -10,6 +10,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from nnlens.lens.requesting import is_key
 from nnlens.ui.core.data import CLASS_LOSS
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop, Which
@@ -17,7 +18,9 @@ from nnlens.ui.look.fields import SEGMENTS, SLIM, ParameterForm, choice, labelle
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import WIDE, icon
 from nnlens.ui.look.text import fill, plain
+from nnlens.ui.look.upload import FileButton
 from nnlens.ui.maps.projecting import Projecting
+from nnlens.ui.maps.stored import ENDINGS, LARGEST, stored_maps, take_file
 from nnlens.ui.panels.classes import ClassChips
 from nnlens.ui.panels.filters import FilterField
 from nnlens.ui.panels.made_of import MadeOf
@@ -32,6 +35,7 @@ COLORS_DOC = """What colors the points of both maps.
 Loss: the stronger, the higher. Label × loss: the color of the label, stronger where the loss is higher."""
 
 
+OWN = "A map that was made elsewhere: two or three numbers a sample, in the order of the run or with a column id."
 ECHO = 4.0
 """Seconds after the state changed a widget in which the value of before is taken for an echo of Panel, not a choice."""
 
@@ -43,14 +47,16 @@ class MapControls:
         self.session, self.projecting = session, projecting
         self.which: Which = "a"
         self._layers = [(f"{stop.title} · {stop.dims}", stop.name) for stop in layers]
-        self._tools = [(tool.title, tool.id) for tool in projecting.catalog.projections]
         guard = session.guard
         self._switch = pmui.RadioButtonGroup(
             label="map", options={"A": "a", "B": "b"}, value="a", color="default", sx=SEGMENTS, **SLIM
         )
         self._layer = choice("Layer", self._layers, None, guard(lambda layer: self._want(layer=layer)))
-        self._method = choice(
-            "Method", self._tools, None, guard(lambda tool: self._want(analysis=tool, parameters={}))
+        self._methods = pn.Column(**WIDE)
+        self._method: Any = None
+        self._offer()
+        own = FileButton(
+            self._taken, guard, label="own coordinates…", title=OWN, accept=",".join(ENDINGS), limit=LARGEST
         )
         self._made_of = MadeOf(session, guard(lambda samples: self._want(samples=samples)))
         self._form = ParameterForm(guard(lambda values: self._want(parameters=values)))
@@ -70,7 +76,8 @@ class MapControls:
             labelled(
                 "Layer", self._layer, "The layer whose vectors the map shows; the strip above picks it too."
             ),
-            *([labelled("Method", self._method, self._docs())] if len(self._tools) > 1 else []),
+            self._methods,
+            own,
             self._made_of.view,
             self._form.view,
             pn.Row(self._compute, self._form.more, sizing_mode="stretch_width", margin=(0, 16), height=34),
@@ -97,12 +104,32 @@ class MapControls:
                     self._left["samples"] = self._made_of.value, time.monotonic()
                 self._made_of.show(state.samples)
                 tool = self.projecting.catalog.tool(state.analysis)
+                for part in (self._made_of.view, self._form.view, self._form.more):
+                    part.visible = tool is not None
                 if tool is not None:
                     self._put("analysis", self._method, tool.id)
                     self._form.show(tool.cls, state.parameters)
+                elif is_key(state.analysis):
+                    self._offer(state.analysis)
+                    self._put("analysis", self._method, state.analysis)
                 self._paint()
         finally:
             self._showing = False
+
+    def _offer(self, key: str = "") -> None:
+        """Offer what can draw a map, and the maps that were made elsewhere; again where one of a key is new."""
+        if self._method is not None and key in self._method.options.values():
+            return
+        catalog = self.projecting.catalog
+        tools = [(tool.title, tool.id) for tool in catalog.projections]
+        options = [*tools, *stored_maps(self.projecting.lens, catalog)]
+        wanted = lambda method: self._want(analysis=method, parameters={})  # noqa: E731
+        self._method = choice("Method", options, key or None, self.session.guard(wanted))
+        self._methods[:] = [labelled("Method", self._method, self._docs())] if len(options) > 1 else []
+
+    def _taken(self, name: str, content: bytes) -> None:
+        """Show the coordinates of a file that was chosen."""
+        self._want(analysis=take_file(self.projecting.lens, name, content), parameters={})
 
     def _docs(self) -> str:
         return "\n".join(f"{tool.title}: {tool.doc}" for tool in self.projecting.catalog.projections)

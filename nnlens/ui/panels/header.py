@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import panel as pn
 from markupsafe import Markup
 
 from nnlens.schema import UNLABELLED
 from nnlens.state import Mask
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.take_out import Download, TakeOut
 from nnlens.ui.look.live import Action, Live
-from nnlens.ui.look.parts import button, icon, icon_button
+from nnlens.ui.look.parts import WIDE, button, icon, icon_button
 from nnlens.ui.look.text import count, fill, joined, percent, plain
 from nnlens.ui.look.theme import HEADER
 
@@ -48,10 +50,15 @@ class Facts:
         self, session: Session, runs: Sequence[str] = (), open_run: Callable[[str], Any] | None = None
     ) -> None:
         actions = {"run": lambda value, _: open_run(value) if open_run else None}
+        self.session, self._can_open = session, open_run is not None
         self.view = _part(session, actions, 480)
-        self.view.show(self._markup(session, [run for run in runs if open_run]))
+        self.offer(dict.fromkeys(runs, ""))
 
-    def _markup(self, session: Session, runs: Sequence[str]) -> Markup:
+    def offer(self, runs: Mapping[str, str]) -> None:
+        """Offer runs, by name with why one cannot be opened."""
+        self.view.show(self._markup(self.session, runs if self._can_open else {}))
+
+    def _markup(self, session: Session, runs: Mapping[str, str]) -> Markup:
         share = accuracy(session)
         chance = 1 / max(len(session.data.class_names), 1)
         near = share < NEAR_CHANCE * chance and len(session.data.class_names) > 1
@@ -86,7 +93,7 @@ def run_title(session: Session) -> str:
     return " × ".join(names) if whole else plain(session.data.name)
 
 
-def _run_menu(session: Session, runs: Sequence[str]) -> Markup:
+def _run_menu(session: Session, runs: Mapping[str, str]) -> Markup:
     current = session.data.name
     if len(runs) < 2:
         return fill(
@@ -96,10 +103,10 @@ def _run_menu(session: Session, runs: Sequence[str]) -> Markup:
         fill(
             '<option value="{run}" {on}>{short}</option>',
             run=run,
-            short=plain(run),
-            on="selected" if run == current else "",
+            short=plain(f"{plain(run, 32)}: {why}", 100) if why else plain(run),
+            on="selected" if run == current else "disabled" if why else "",
         )
-        for run in runs
+        for run, why in runs.items()
     )
     return fill(
         '<select data-act="run" aria-label="run" title="open another run">{options}</select>', options=options
@@ -177,6 +184,18 @@ class Pill:
         return icon_button("undo", "undo (ctrl z)", "undo", off=not state.can_undo) + icon_button(
             "redo", "redo (shift ctrl z)", "redo", off=not state.can_redo
         )
+
+
+def with_export(session: Session, pill: Pill, downloads: Sequence[Download]) -> pn.Row:
+    """Put beside the pill what takes the selected samples out; it is there as long as any are."""
+    out = TakeOut(
+        session, "take the selected samples out", downloads, words="Export", width=84, margin=(10, 0)
+    )
+    session.hub.register("export", lambda mask: setattr(out, "visible", mask is not None))
+    out.visible = session.state.mask is not None
+    pill.view.sizing_mode = None
+    middle = {"justify-content": "center", "align-items": "center", "gap": "4px", "min-width": "0"}
+    return pn.Row(pill.view, out, **WIDE, styles=middle)
 
 
 class Tools:

@@ -1,8 +1,7 @@
-"""Help: the keys, and what this is made of."""
+"""Help: the tour, the keys, and what this is made of."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import panel_material_ui as pmui
@@ -11,46 +10,56 @@ from markupsafe import Markup
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.live import Live
-from nnlens.ui.look.text import count, fill, joined, name
-from nnlens.ui.panels.keys import HELP
+from nnlens.ui.look.parts import button
+from nnlens.ui.look.text import fill, joined
+from nnlens.ui.panels import about
+from nnlens.ui.panels.keys import HELP, POINTER
+from nnlens.ui.panels.tour import Tour
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
 
 
 class Help:
-    """A dialog with the keys of the page, and with model, data, versions and license."""
+    """A dialog with the keys of the page, and with model, data, versions and license; begins the tour."""
 
-    def __init__(self, session: Session, lens: Lens, catalog: Catalog) -> None:
-        text = Live(_keys() + _about(session, lens, catalog), guard=session.guard, css="help.css")
+    def __init__(self, session: Session, lens: Lens, catalog: Catalog, tour: Tour) -> None:
+        self.tour = tour
+        actions = {"tour": lambda *_: self._begin()}
+        text = Live(_page(about.facts(session, lens, catalog)), actions, session.guard, css="help.css")
         self.view = pmui.Dialog(
-            text, title="Keys and about", open=False, show_close_button=True, close_on_click=True
+            text,
+            title="Keys and about",
+            open=False,
+            show_close_button=True,
+            close_on_click=True,
+            width_option="md",
         )
 
     def open(self) -> None:
         """Show it, or hide it where it is shown."""
         self.view.open = not self.view.open
 
+    def _begin(self) -> None:
+        self.view.open = False
+        self.tour.begin()
 
-def _keys() -> Markup:
-    rows = joined(fill("<kbd>{key}</kbd><span>{words}</span>", key=key, words=words) for key, words in HELP)
-    return fill('<div class="keys">{rows}</div>', rows=rows)
 
-
-def _about(session: Session, lens: Lens, catalog: Catalog) -> Markup:
-    packages = sorted({(plugin.distribution, plugin.version) for plugin in catalog.plugins})
-    facts = {
-        "run": name(session.data.name),
-        "samples": count(len(session.data)),
-        "classes": count(len(session.data.class_names)),
-        "layers": count(len(lens.store.layers)),
-        "model at hand": name(lens.model.name if lens.model else "no: the page works from the run alone"),
-        "nnlens": name(version("nnlens")),
-        "plugins": joined([fill("{p} {v} ", p=name(p), v=name(v or "")) for p, v in packages])
-        or name("none"),
-        "license": name("BSD 3-Clause"),
-    }
-    rows = joined(
-        fill("<span>{key}</span><span>{value}</span>", key=key, value=value) for key, value in facts.items()
+def _page(told: about.Facts) -> Markup:
+    return fill(
+        '<div class="help"><section aria-label="keys">{tour}<h3 class="b">Keys</h3>{keys}<h3 class="b">Pointer</h3>'
+        '{pointer}</section><section class="about" aria-label="about"><button class="do copy" type="button" '
+        'data-copy="{text}">Copy as text</button>{about}</section></div>',
+        tour=button("Take the tour", "tour", kind="main", title="five steps over the page"),
+        keys=_rows(HELP),
+        pointer=_rows(POINTER),
+        text=about.text(told),
+        about=about.markup(told),
     )
-    return fill('<div class="b sub">About</div><div class="about">{rows}</div>', rows=rows)
+
+
+def _rows(rows: tuple[tuple[str, str], ...]) -> Markup:
+    lines = joined(
+        fill("<dt><kbd>{key}</kbd></dt><dd>{words}</dd>", key=key, words=words) for key, words in rows
+    )
+    return fill('<dl class="keys">{lines}</dl>', lines=lines)

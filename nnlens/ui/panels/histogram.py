@@ -21,6 +21,7 @@ from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.look.plots import FLAT, HEAD, bare, picture, section, ticks
 from nnlens.ui.look.text import fill
 from nnlens.ui.maps.gestures import Gestures, held
+from nnlens.ui.panels.taking import loss_out
 
 BINS = 33
 LOWEST = -7.0
@@ -110,7 +111,8 @@ class LossHistogram:
                 **FLAT, xlim=_ends(self.bins.edges), ylim=(0, top), yaxis="right", hooks=[self._hook]
             )
             foot = Live(fill(LEGEND), height=HEAD, styles={"flex": "none"})
-            self._column = section("Loss", "drag to brush · log–log", picture(plot), foot)
+            out = loss_out(self.session, self.bins)
+            self._column = section("Loss", "drag to brush · log–log", picture(plot), foot, out=out)
         return self._column
 
     def _hook(self, plot: Any, element: hv.Histogram) -> None:

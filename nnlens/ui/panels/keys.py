@@ -12,16 +12,23 @@ from nnlens.ui.look.theme import static
 
 HELP: tuple[tuple[str, str], ...] = (
     ("j  k", "next and previous of the wrong samples in the selection"),
-    ("esc", "clear the selection, or leave a field"),
+    ("esc", "leave a field, close what lies over the page, or clear the selection"),
     ("ctrl z", "undo the last selection"),
     ("shift ctrl z", "redo it"),
     ("/", "write a filter"),
-    ("?", "these keys"),
-    ("tab, arrows, enter", "walk layers, classes, pictures; take one"),
-    ("drag", "lasso on a map; a range of the loss"),
-    ("shift drag", "box on a map"),
-    ("ctrl, alt", "while dragging: add to the selection, take from it"),
-    ("wheel, double click", "zoom a map, show all of it"),
+    ("?", "this help"),
+    ("arrows", "within a row of layers, classes, pictures, tabs"),
+    ("enter", "take what has the ring"),
+)
+POINTER: tuple[tuple[str, str], ...] = (
+    ("rest", "on a point: look at the sample for as long"),
+    ("click", "a point, a picture or a row: inspect the sample"),
+    ("drag", "a lasso on a map, a range of the loss"),
+    ("shift drag", "a box on a map"),
+    ("ctrl, alt drag", "add to the selection, take from it"),
+    ("wheel", "zoom a map"),
+    ("double click", "show all of a map, or a class alone"),
+    ("shift click", "a layer: show it on map B"),
 )
 
 

@@ -17,6 +17,7 @@ from nnlens.state import Mask
 from nnlens.ui.core.aside import aside
 from nnlens.ui.core.data import RunData
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.taking import headed
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.palette import TOKENS, mix
 from nnlens.ui.look.parts import FILL
@@ -26,6 +27,7 @@ from nnlens.ui.look.theme import static
 from nnlens.ui.maps.gestures import held
 from nnlens.ui.panels.crossing import Confusion, Side, in_cell
 from nnlens.ui.panels.mosaic import CELL, mosaic
+from nnlens.ui.panels.taking import matrix_out
 
 SHORT = 12
 """Signs of a value's name beside the matrix."""
@@ -86,7 +88,7 @@ class ConfusionMatrix:
     def panel(self) -> pn.Column:
         """Build the panel, the same one each time: head of 20 px, matrix; stretches in both directions."""
         if self._column is None:
-            self._column = pn.Column(self._head, self._picture(), **FILL)
+            self._column = pn.Column(headed(self._head, matrix_out(self)), self._picture(), **FILL)
             self._note()
         return self._column
 
@@ -172,10 +174,8 @@ class ConfusionMatrix:
     def _write(self, figure: Plot) -> None:
         """Write the values along the sides, and the share of mistakes of each row."""
         confusion = self.confusion
-        ticks(
-            figure.left[0], {-i: self._text(confusion.row, group) for i, group in enumerate(confusion.rows)}
-        )
-        words = [self._text(confusion.column, group) for group in confusion.columns]
+        ticks(figure.left[0], {-i: self.text(confusion.row, group) for i, group in enumerate(confusion.rows)})
+        words = [self.text(confusion.column, group) for group in confusion.columns]
         ticks(figure.below[0], dict(enumerate(words)))
         if any(len(word) > 2 for word in words[:-1]):
             figure.below[0].major_label_orientation = np.pi / 4
@@ -185,14 +185,15 @@ class ConfusionMatrix:
         places = {"x": [columns - 0.5] * rows, "y": [-i for i in range(rows)], "text": texts}
         figure.add_glyph(ColumnDataSource(places), self._errors)
 
-    def _text(self, side: Side, group: tuple[int, ...], limit: int = SHORT) -> str:
+    def text(self, side: Side, group: tuple[int, ...], limit: int = SHORT) -> str:
+        """Name a value of a side, or those that share a place."""
         return plain(side.title(self.session.data, group[0]), limit) if len(group) == 1 else "other"
 
     def name(self, row: int, column: int) -> str:
         """Say which values meet in a cell."""
         shown = self.confusion
-        across = self._text(shown.column, shown.columns[column], 24)
-        return f"{self._text(shown.row, shown.rows[row], 24)} {shown.sign} {across}"
+        across = self.text(shown.column, shown.columns[column], 24)
+        return f"{self.text(shown.row, shown.rows[row], 24)} {shown.sign} {across}"
 
     def _note(self, cell: tuple[int, int] | None = None) -> None:
         """Say what the sides are, or what lies in the cell under the pointer."""

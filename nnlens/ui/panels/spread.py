@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from nnlens.state import Extent, Mask
 from nnlens.ui.core import raster
-from nnlens.ui.core.data import Floats, RunData
+from nnlens.ui.core.data import RunData
+from nnlens.ui.core.projection import Floats
 from nnlens.ui.core.raster import NO_VALUE, Bytes
 from nnlens.ui.core.record import confidences, margins
 from nnlens.ui.core.regions import in_box

@@ -97,18 +97,7 @@ class SampleTable:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row a sample, by position."""
-        data = self.session.data
-        names = list(distinct([(data.class_name(c), c) for c in range(-1, len(data.class_names))]))
-        columns: dict[str, Any] = {"id": data.ids}
-        for side in ("label", "prediction") if data.scored else ("label",):
-            codes = np.clip(data.column(side) + 1, 0, len(names) - 1)
-            columns[side] = pd.Categorical.from_codes(codes, names)
-        columns |= {"loss": data.loss, "correct": data.correct} if data.scored else {}
-        if data.logit is not None:
-            columns["confidence"] = confidences(data.logit)
-        columns |= {name: pd.Categorical(values) for name, values in texts(self.session).items()}
-        columns |= {plain(name): values for name, values in data.extras.items()}
-        return pd.DataFrame(columns)
+        return sample_frame(self.session)
 
     def _grid(self) -> pn.widgets.Tabulator:
         return pn.widgets.Tabulator(
@@ -132,3 +121,19 @@ class SampleTable:
     def _clicked(self, event: Any) -> None:
         """Take the focus; rows are counted in the order that the grid sorts in."""
         self.session.state.focus = int(self.grid.current_view["id"].iloc[event.row])
+
+
+def sample_frame(session: Session) -> pd.DataFrame:
+    """Return a table with one row a sample, by position."""
+    data = session.data
+    names = list(distinct([(data.class_name(c), c) for c in range(-1, len(data.class_names))]))
+    columns: dict[str, Any] = {"id": data.ids}
+    for side in ("label", "prediction") if data.scored else ("label",):
+        codes = np.clip(data.column(side) + 1, 0, len(names) - 1)
+        columns[side] = pd.Categorical.from_codes(codes, names)
+    columns |= {"loss": data.loss, "correct": data.correct} if data.scored else {}
+    if data.logit is not None:
+        columns["confidence"] = confidences(data.logit)
+    columns |= {name: pd.Categorical(values) for name, values in texts(session).items()}
+    columns |= {plain(name): values for name, values in data.extras.items()}
+    return pd.DataFrame(columns)

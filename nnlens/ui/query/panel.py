@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from nnlens.errors import AnalysisError, NNLensError
 from nnlens.lens.outside import Outside, submit_outside
 from nnlens.lens.requesting import check_sample
 from nnlens.ui.core.catalog import Tool
+from nnlens.ui.core.choices import choose, follow, read_list
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.taking import cornered
 from nnlens.ui.core.work import Task, Work
 from nnlens.ui.look.fields import SLIM, Line, choice
 from nnlens.ui.look.live import Live
@@ -22,6 +25,7 @@ from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.text import plain
 from nnlens.ui.query import drawing
 from nnlens.ui.query.nearest import METRICS, Metric, nearest, place_of
+from nnlens.ui.query.taking import query_out
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
@@ -94,10 +98,11 @@ class Query:
             css=["bottom.css", "tiles.css", "query.css"],
             sizing_mode="stretch_both",
         )
-        self.view = pn.Row(self._controls(), self.body, **FILL)
+        self.view = cornered(pn.Row(self._controls(), self.body, **FILL), query_out(self))
         session.hub.register("query", guard(self._followed), "focus")
         self._followed(session.state.focus)
         self.paint()
+        follow(session, "query", self._linked)
 
     def _controls(self) -> pn.Column:
         rows = [
@@ -245,11 +250,19 @@ class Query:
 
     def _pick_layer(self, layer: str) -> None:
         self.layer, self.outside = layer, None
+        choose(self.session, "query", json.dumps([self.layer, self.metric]))
         self.search()
 
     def _pick_metric(self, metric: Metric) -> None:
         self.metric = metric
+        choose(self.session, "query", json.dumps([self.layer, self.metric]))
         self.search()
+
+    def _linked(self, text: str) -> None:
+        """Look in the layer, and by the measure, that a link names."""
+        for widget, wanted in zip((self._layers, self._metrics), read_list(text), strict=False):
+            if wanted in widget.options.values() and wanted != widget.value:
+                widget.value = wanted
 
     def paint(self) -> None:
         """Draw what is asked, and what is near to it."""

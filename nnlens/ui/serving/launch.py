@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnlens.errors import NNLensError
 from nnlens.lens import Lens
-from nnlens.lens.lens import check_has_model
+from nnlens.lens.checking import check_has_model
 from nnlens.models.base import Model, ModelReference
 from nnlens.models.later import LaterModel
 from nnlens.models.loading import file_sha256, load_model
@@ -56,8 +56,10 @@ def show_runs(
     ModelError
         If the model is not that of the first run.
     """
-    runs = Runs(find_runs(Path(path)), lambda place: open_lens(place, model, architecture, preprocess, trust))
-    runs.lens(runs.names[0])
+    found, folder = find_runs(Path(path)), Path(path)
+    opened = lambda place: open_lens(place, model, architecture, preprocess, trust)  # noqa: E731
+    runs = Runs(found, opened, folder=None if folder in found.values() else folder)
+    runs.first()
     return RunShow(runs)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nnlens.export.words import unformula
 from nnlens.ui.look.palette import Theme, diverging, rgb
 from nnlens.ui.look.pictures import data_url
 
@@ -19,25 +19,34 @@ COLUMNS = (
     "matched_z", "matched_p", "matched_low", "matched_high", "matched_family_p",
     "any_z", "any_p", "any_low", "any_high", "any_family_p",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula at the beginning of a text."""
+
+
+def mean_pixels(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return a mean image, dims (y, x, channel) from 0 to 1, as pixels."""
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def mean_url(image: NDArray[Any]) -> str:
     """Return a mean image, dims (y, x, channel) from 0 to 1, as an address."""
-    return data_url(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
+    return data_url(mean_pixels(image))
 
 
-def difference_url(chosen: NDArray[Any], rest: NDArray[Any], theme: Theme) -> tuple[str, float]:
-    """Return the difference of two mean images as an address, and the value at the end of its colors.
+def difference(chosen: NDArray[Any], rest: NDArray[Any], theme: Theme) -> tuple[NDArray[np.uint8], float]:
+    """Return the difference of two mean images as pixels, and the value at the end of its colors.
 
     Of colors the mean over the channels is shown. Zero is the color of the surface.
     """
-    difference = (chosen - rest).mean(axis=-1)
-    top = float(np.abs(difference).max())
+    apart = (chosen - rest).mean(axis=-1)
+    top = float(np.abs(apart).max())
     colors = np.array([rgb(color) for color in diverging(theme, 255)])
-    place = np.rint((difference / (top or 1) + 1) * 127).astype(int)
-    return data_url(colors[place].astype(np.uint8)), top
+    place = np.rint((apart / (top or 1) + 1) * 127).astype(int)
+    return colors[place].astype(np.uint8), top
+
+
+def difference_url(chosen: NDArray[Any], rest: NDArray[Any], theme: Theme) -> tuple[str, float]:
+    """Return the difference of two mean images as an address, and the value at the end of its colors."""
+    pixels, top = difference(chosen, rest, theme)
+    return data_url(pixels), top
 
 
 def table(result: xr.Dataset) -> str:
@@ -53,22 +62,5 @@ def table(result: xr.Dataset) -> str:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
+        return unformula(value)
     return int(value) if isinstance(value, np.integer) else f"{float(value):.6g}"
-
-
-def archive(result: xr.Dataset) -> bytes:
-    """Return the values behind the figures as npz, without those that every sample has for itself."""
-    arrays = {
-        str(name): array.values.astype(str) if array.dtype.kind == "O" else array.values
-        for name, array in result.data_vars.items()
-        if "sample" not in array.dims
-    }
-    out = io.BytesIO()
-    np.savez_compressed(out, allow_pickle=False, **arrays)
-    return out.getvalue()
-
-
-def file_url(content: bytes, kind: str) -> str:
-    """Write a file into an address, for a link that saves it."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

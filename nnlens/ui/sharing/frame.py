@@ -1,54 +1,20 @@
-"""What stands around a comparison: the files to take out, the switch, the skeleton while it is computed."""
+"""What stands around a comparison: the switch, the skeleton while it is computed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import xarray as xr
 from markupsafe import Markup
 
-from nnlens.ui.look.parts import button, icon
+from nnlens.ui.look.parts import button
 from nnlens.ui.look.progress import bar, step_words
 from nnlens.ui.look.text import fill, joined
-from nnlens.ui.sharing.figures import archive, file_url, table
 from nnlens.ui.sharing.traits import Against
 
 if TYPE_CHECKING:
     from nnlens.ui.core.work import Task
 
 BONES = 8
-
-
-def take(result: xr.Dataset) -> Markup:
-    """Offer the figures to take along."""
-    text = table(result)
-    files = (
-        ("CSV", "in-common.csv", file_url(text.encode(), "text/csv"), "save the table as CSV"),
-        (
-            "npz",
-            "in-common.npz",
-            file_url(archive(result), "application/octet-stream"),
-            "save all values as NumPy arrays",
-        ),
-    )
-    copy = fill(
-        '<button class="do small" type="button" data-copy="{text}" data-key="copy" title="copy the table as CSV">'
-        "{icon} Copy</button>",
-        text=text,
-        icon=icon("content_copy"),
-    )
-    return copy + joined(
-        fill(
-            '<a class="do small" download="{name}" href="{url}" title="{title}" data-key="save{name}">'
-            "{icon} {words}</a>",
-            name=name,
-            url=url,
-            title=title,
-            words=words,
-            icon=icon("download"),
-        )
-        for words, name, url, title in files
-    )
 
 
 def waiting(task: Task) -> Markup:

@@ -13,12 +13,15 @@ from markupsafe import Markup
 from nnlens.errors import NNLensError
 from nnlens.state import Mask
 from nnlens.ui.core.catalog import Tool
+from nnlens.ui.core.choices import choose, follow
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.taking import cornered
 from nnlens.ui.core.work import Task, Work
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL, button, empty
 from nnlens.ui.look.text import count, error_words, fill, joined, plain, seconds
 from nnlens.ui.sharing import drawing, frame
+from nnlens.ui.sharing.taking import sharing_out
 from nnlens.ui.sharing.traits import Against, Trait, extreme, take_column, traits_of
 
 TITLE = "In common"
@@ -39,7 +42,7 @@ class InCommon:
         self.session, self.work, self.tool = session, work, tool
         self.result: xr.Dataset | None = None
         self.against: Against = "matched"
-        self._of: Mask | None = None
+        self.of: Mask | None = None
         self._task: Task | None = None
         self._error: BaseException | None = None
         actions: dict[str, Callable[[str, Any], Any]] = {
@@ -57,23 +60,25 @@ class InCommon:
             css=["bottom.css", "sharing.css"],
             sizing_mode="stretch_both",
         )
-        self.view = pn.Column(self.head, self.body, **FILL)
+        self.view = cornered(pn.Column(self.head, self.body, **FILL), sharing_out(self))
         session.hub.register("in common", lambda _: self._selected())
         session.param.watch(session.guard(lambda _: self._paint_body()), "theme")
         session.state.param.watch(session.guard(lambda _: self._paint_body()), "color_by")
         work.param.watch(session.guard(lambda _: self._progress()), "changes")
         self.paint()
+        follow(session, "compared", lambda text: self.ask() if text and self.of is None else None)
 
     def ask(self) -> None:
         """Compare what is selected now; a comparison that was made before is shown at once."""
         mask = self.session.state.mask
         if self._task is not None:
             self.work.drop(self._task)
-        self._of, self._error, self.result, self._task = mask, None, None, None
+        self.of, self._error, self.result, self._task = mask, None, None, None
         if mask is None or mask.all():
-            self._of = None
+            self.of = None
             self.paint()
             return
+        choose(self.session, "compared", "yes")
         title = title_of(int(mask.sum()))
         try:
             self._task = self.work.submit(
@@ -97,7 +102,7 @@ class InCommon:
     def select(self, place: int) -> None:
         """Select as many samples as were compared, those that go farthest to their side."""
         trait = self._trait(place)
-        if trait is None or self.result is None or self._of is None:
+        if trait is None or self.result is None or self.of is None:
             return
         name = take_column(self.session, self.result, trait)
         values = np.asarray(self.session.data.column(name), float)
@@ -105,7 +110,7 @@ class InCommon:
             origin: dict[str, Any] = {"kind": "class", "variable": name, "class": trait.index}
             self.session.state.select(values == trait.index, origin)
             return
-        low, high = extreme(values, trait, int(self._of.sum()))
+        low, high = extreme(values, trait, int(self.of.sum()))
         origin = {"kind": "range", "variable": name, "low": low, "high": high}
         self.session.state.select((values >= low) & (values <= high), origin)
 
@@ -118,7 +123,7 @@ class InCommon:
         return self._task is not None and self._task.running
 
     def _arrived(self, mask: Mask, result: xr.Dataset) -> None:
-        if mask is self._of:
+        if mask is self.of:
             self.result, self._error, self._task = result, None, None
             self.against = "matched" if result.attrs.get("matched", True) else "any"
             self.paint()
@@ -126,7 +131,7 @@ class InCommon:
     def _failed(self, error: BaseException | None) -> None:
         self._error, self._task = error, None
         if error is None:
-            self._of = None
+            self.of = None
         self.paint()
 
     def _cancel(self) -> None:
@@ -140,6 +145,7 @@ class InCommon:
     def _selected(self) -> None:
         """Keep what is shown though something else is selected, and offer to compare that."""
         self.paint_head()
+        choose(self.session, "compared", "yes" if self.of is not None and not self.stale else "")
         if self.result is None and not self._running:
             self._paint_body()
 
@@ -152,7 +158,7 @@ class InCommon:
     def stale(self) -> bool:
         """Whether something else is selected than what is shown."""
         mask = self.session.state.mask
-        return self._of is not None and mask is not None and not np.array_equal(mask, self._of)
+        return self.of is not None and mask is not None and not np.array_equal(mask, self.of)
 
     def paint(self) -> None:
         """Draw all of it."""
@@ -161,18 +167,17 @@ class InCommon:
 
     def paint_head(self) -> None:
         """Draw the line above: of what this is, and what was really used."""
-        number = None if self._of is None else int(self._of.sum())
+        number = None if self.of is None else int(self.of.sum())
         caption = plain(self.result.attrs.get("caption", ""), 200) if self.result is not None else ""
         mask = self.session.state.mask
         words = f"Compare the {count(mask.sum())} selected now" if self.stale and mask is not None else ""
         self.head.show(
             fill(
                 '<div class="sharehead"><span class="b cut">{words}</span><span class="cap cut grow" title="{caption}">'
-                "{caption}</span>{again}{take}</div>",
+                "{caption}</span>{again}</div>",
                 words=title_of(number),
                 caption=caption,
                 again=button(words, "ask") if words else "",
-                take=frame.take(self.result) if self.result is not None else "",
             )
         )
 

@@ -190,6 +190,7 @@ class Held:
             {
                 "attribution": (dims, self._maps[: self.count]),
                 **{name: ("sample", values) for name, values in found.items()},
+                "target": ("sample", found["target"], {"layer": self._target.layer or ""}),
             },
             coords=coords if coords is not None and set(coords) == {"sample"} else {"sample": ids},
             attrs={

@@ -104,17 +104,17 @@ def positions_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[n
     return position
 
 
-def small_start(data: xr.Dataset, kind: Start, context: Context) -> Float:
-    """Return a first map (sample, component) of two components and small spread.
+def small_start(data: xr.Dataset, kind: Start, context: Context, axes: int = 2) -> Float:
+    """Return a first map (sample, component) of two or three components and small spread.
 
     From the principal components where they exist; a component without variance, as of a layer with one unit or of
     equal samples, is filled with noise, since a map that starts on a line stays on it.
     """
     samples = data.sizes["sample"]
-    start = context.rng.standard_normal((samples, 2))
+    start = context.rng.standard_normal((samples, axes))
     if kind == "pca":
         rows = Rows(data["embedding"], tick=ticker(context, "reading the layer"))
-        basis = principal_axes(rows, 2, context.rng, ticker(context, "finding directions"))
+        basis = principal_axes(rows, axes, context.rng, ticker(context, "finding directions"))
         found = len(basis.axes)
         if found:
             scores = project(rows, basis)

@@ -22,7 +22,15 @@ def optimize(affinities: Affinities, start: Float, schedule: Schedule, watch: Wa
     from openTSNE.tsne import OptimizationInterrupt
 
     weights = PrecomputedAffinities(affinities.matrix.copy(), normalize=False)  # it scales them in place
-    placed = TSNEEmbedding(start.astype(np.float64), weights, n_jobs=thread_count(), random_state=0)
+    flat = start.shape[1] == 2
+    # what fills space is pushed apart by its tree: the grid has a plane or a line only
+    placed = TSNEEmbedding(
+        start.astype(np.float64),
+        weights,
+        n_jobs=thread_count(),
+        random_state=0,
+        negative_gradient_method="fft" if flat else "bh",
+    )
     reached = [0]
 
     def callback(before: int) -> object:
@@ -49,4 +57,5 @@ def optimize(affinities: Affinities, start: Float, schedule: Schedule, watch: Wa
     except OptimizationInterrupt as stop:
         placed = stop.final_embedding
     positions = np.asarray(placed, np.float32)
-    return Layout(positions, divergence_of(affinities, positions), reached[0])
+    divergence = divergence_of(affinities, positions) if flat else float(placed.kl_divergence)
+    return Layout(positions, divergence, reached[0])

@@ -25,6 +25,7 @@ class PCA(Analysis):
     title = "PCA"
     requires = {"embedding": ("sample", "unit")}
     provides = {"projection": ("sample", "component"), "explained_variance_ratio": ("component",)}
+    axes = "components"
     priority = 0
 
     components = param.Integer(2, bounds=(1, 100), precedence=10, doc="Number of directions to keep.")

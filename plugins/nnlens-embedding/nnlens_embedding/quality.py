@@ -17,7 +17,11 @@ from nnlens_embedding.text import caption, count, samples_used
 from nnlens_embedding.work import ticker
 
 NEIGHBORS = 10
-SHORT_NAMES = {"trustworthiness": "trust", "kept_neighbors": "kNN kept", "accuracy_2d": "2-D accuracy"}
+SHORT_NAMES = {
+    "trustworthiness": "trust",
+    "kept_neighbors": "kNN kept",
+    "kl_divergence": "KL",
+}
 """What stands under a map, where there is room for a few words only."""
 
 
@@ -34,7 +38,7 @@ class Quality(Analysis):
         "embedding": ("sample", "unit"),
         "label": ("sample",),
     }
-    provides = {"trustworthiness": (), "kept_neighbors": (), "accuracy_2d": ()}
+    provides = {"trustworthiness": (), "kept_neighbors": (), "accuracy_2d": (), "kl_divergence": ()}
 
     probes = param.Integer(
         1500, bounds=(1, 100_000), precedence=10, doc="Samples that are asked, drawn by the seed."
@@ -70,9 +74,15 @@ class Quality(Analysis):
             "" if asked == len(probes) else f"accuracy on the {asked:,} labelled",
             f"KL {facts['kl_divergence']:.3f}" if "kl_divergence" in facts else "",
         ]
-        figures = {"trustworthiness": trust, "kept_neighbors": kept, "accuracy_2d": accuracy}
+        figures = {
+            "trustworthiness": trust,
+            "kept_neighbors": kept,
+            "accuracy_2d": accuracy,
+            "kl_divergence": facts.get("kl_divergence", float("nan")),  # of a map that tells none
+        }
+        short = {**SHORT_NAMES, "accuracy_2d": f"{projection.shape[1]}-D accuracy"}
         return xr.Dataset(
-            {name: ((), value, {"short_name": SHORT_NAMES[name]}) for name, value in figures.items()},
+            {name: ((), value, {"short_name": short[name]}) for name, value in figures.items()},
             attrs={"caption": caption(*words), **facts},
         )
 

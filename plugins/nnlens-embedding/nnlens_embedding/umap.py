@@ -37,8 +37,12 @@ class UMAP(Analysis):
         "distance": ("sample", "rank"),
     }
     provides = {"projection": ("sample", "component")}
+    axes = "dimensions"
     priority = 10
 
+    dimensions = param.Selector(
+        default=2, objects=[2, 3], doc="Components of the map; one of three can be turned."
+    )
     n_neighbors = param.Integer(
         15, bounds=(2, 500), label="Neighbors", doc="Neighbors of each sample; more show coarser structure."
     )
@@ -77,7 +81,7 @@ class UMAP(Analysis):
     def compute(self, data: xr.Dataset, context: Context) -> xr.Dataset:
         """Lay out all samples of the graph. There is no progress to tell while UMAP runs."""
         graph = neighborhoods(data)
-        start = small_start(data, self.start, context) * np.float32(START_SPREAD / SPREAD)
+        start = small_start(data, self.start, context, self.dimensions) * np.float32(START_SPREAD / SPREAD)
         threads = 1 if context.request.seed is not None else thread_count()
         used = min(self.n_neighbors, graph.position.shape[1] + 1)
         if len(start) < FEWEST:
@@ -89,6 +93,7 @@ class UMAP(Analysis):
         made = library.UMAP(
             n_neighbors=used,
             min_dist=self.min_dist,
+            n_components=self.dimensions,
             n_epochs=self.epochs or None,
             init=start,
             precomputed_knn=with_self(graph, used),

@@ -1,15 +1,20 @@
 """The first test is the conformance suite; the second checks the method against a slow version of itself."""
 
 import numpy as np
+import pytest
 import xarray as xr
 from nnlens_template.class_distance import ClassDistance
 
 from nnlens import Context, Request
-from nnlens.testing import check_analysis
+from nnlens.testing import check_analysis, check_view
 
 
 def test_conforms_to_the_contract():
     check_analysis(ClassDistance)
+
+
+def test_its_page_keeps_the_contract_too():
+    check_view(pytest.importorskip("nnlens_template.views", reason="the explorer is an extra").FarFromClass)
 
 
 def test_distance_is_that_of_the_naive_rule():

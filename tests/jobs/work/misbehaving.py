@@ -37,6 +37,23 @@ def wait_for(path):
         FOREVER.wait(0.01)
 
 
+def listen(arguments, report):
+    """Go on until nobody wants the result."""
+    report._progress._seconds = 0
+    report.progress(0, 1, "listening")
+    while not report.cancelled:
+        FOREVER.wait(0.001)
+    return {"value": "dropped"}
+
+
+def only_tell(arguments, report):
+    """Go on for ever, and never ask."""
+    report._progress._seconds = 0
+    while True:
+        report.progress(0, 1, "telling")
+        FOREVER.wait(0.001)
+
+
 def abort(arguments, report):
     os.abort()
 

@@ -116,3 +116,30 @@ def test_seeds_matter_only_for_a_random_start(vectors, with_graph, told, groups)
     assert pca[0].equals(pca[1])
     assert noise[0].equals(noise[1])
     assert not noise[1].equals(noise[2])
+
+
+def test_a_map_in_space_keeps_groups_and_tells_the_divergence_over_all_pairs(
+    vectors, with_graph, told, groups
+):
+    from nnlens_embedding.affinities import affinities_from
+    from nnlens_embedding.inputs import neighborhoods
+
+    data = with_graph(vectors(groups[0], label=groups[1]))
+    result = TSNE(dimensions=3, **QUICK).compute(data, told())
+    assert result["projection"].shape == (600, 3) and "openTSNE engine" in result.attrs["caption"]
+    scores = Quality().compute(data.assign(projection=result["projection"]), told())
+    assert scores["accuracy_2d"] > 0.98 and scores["accuracy_2d"].attrs["short_name"] == "3-D accuracy"
+    assert float(scores["kl_divergence"]) == result.attrs["kl_divergence"]
+    graph = neighborhoods(data)
+    p = affinities_from(graph.position, graph.distance, 30).matrix.toarray()
+    xyz = result["projection"].values.astype(float)
+    q = 1 / (1 + ((xyz[:, None] - xyz) ** 2).sum(axis=2))
+    np.fill_diagonal(q, 0)
+    there = p > 0
+    exact = float((p[there] * np.log(p[there] / (q / q.sum())[there])).sum())
+    assert result.attrs["kl_divergence"] == pytest.approx(exact, rel=0.05)  # the tree sums far pairs together
+
+
+def test_a_map_in_space_says_that_it_takes_long():
+    plane, space = (TSNE(dimensions=n).estimate({"sample": 60_000}) for n in (2, 3))
+    assert space > 10 * plane > 0

@@ -77,3 +77,12 @@ def test_two_samples_and_a_constant_layer(vectors, with_graph, told):
     assert "too few samples" in result.attrs["caption"]
     with pytest.raises(AnalysisError, match="same values"):
         UMAP().compute(with_graph(vectors(np.ones((30, 3)))), told())
+
+
+@pytest.mark.slow
+def test_a_map_in_space_has_three_components(vectors, with_graph, told, groups):
+    data = with_graph(vectors(groups[0], label=groups[1]), 14)
+    result = UMAP(dimensions=3, epochs=60).compute(data, told())
+    assert result["projection"].shape == (600, 3)
+    scores = Quality().compute(data.assign(projection=result["projection"]), told())
+    assert scores["accuracy_2d"] > 0.98

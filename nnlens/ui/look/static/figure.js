@@ -19,9 +19,33 @@ const fit = () => {  // data_aspect does nothing on a responsive plot with fixed
 }
 const away = () => { clearTimeout(s.timers.rest); if (s.shown) { s.shown = false; send('hover', null) } }
 const choose = mode => {
-  if (mode === 'pan' && pan) pan.active = true
+  s.mode = mode
+  if (mode === 'turn') for (const tool of [lasso, box, pan]) tool.active = false
+  else if (mode === 'pan' && pan) pan.active = true
   else if (mode === 'box' || !lasso) box.active = true
   else lasso.active = true
+}
+// a turn is sent once the one before is drawn, and holds all that was dragged since
+const flush = () => {
+  if (!s.turn || s.busy) return
+  s.busy = true
+  soon('busy', 1000, () => { s.busy = false; flush() })
+  send('turn', s.turn)
+  s.turn = null
+}
+const turn = (right, up, rest, front = false) => {
+  const by = s.turn?.by ?? [0, 0]
+  s.turn = {by: [by[0] + right, by[1] + up], rest, front}
+  flush()
+}
+const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}
+const typed = e => {
+  if ((s.mode ?? order.data.mode[0]) !== 'turn' || e.ctrlKey || e.metaKey || e.altKey) return
+  const arrow = ARROWS[e.key], step = e.shiftKey ? 60 : 20
+  if (!arrow && e.key !== 'Home') return
+  e.preventDefault()
+  e.stopPropagation()
+  arrow ? turn(step * arrow[0], step * arrow[1], true) : turn(0, 0, true, true)
 }
 const listen = () => {
   const canvas = cb_context.index.find_one_by_id(figure.id)?.canvas_view, surface = canvas?.events_el
@@ -37,15 +61,16 @@ const listen = () => {
     surface.style.outline = surface.matches(':focus-visible') ? '2px solid var(--nn-ink)' : 'none'
     surface.style.outlineOffset = '-2px'
   })
+  surface.addEventListener('keydown', typed)
   // before the plot itself hears of it: a drag with shift is a box
   window.addEventListener('pointerdown', e => {
     if (!s.inside) return
     s.keys = {ctrl: e.ctrlKey || e.metaKey, alt: e.altKey}
-    if (e.shiftKey && lasso?.active) { box.active = true; s.borrowed = true }
+    if (e.shiftKey && (lasso?.active || s.mode === 'turn')) { box.active = true; s.borrowed = true }
     away()
   }, true)
   window.addEventListener('pointerup', () => setTimeout(() => {
-    if (s.borrowed) { s.borrowed = false; lasso.active = true }
+    if (s.borrowed) { s.borrowed = false; choose(s.mode ?? 'lasso') }
   }), true)
 }
 const rest = ({sx, sy, x, y}) => {
@@ -67,9 +92,19 @@ const name = cb_obj.event_name
 if (name === 'mousemove') rest(cb_obj)
 else if (name === 'mouseenter') { s.inside = true; listen() }
 else if (name === 'mouseleave') { s.inside = false; away() }
-else if (name === 'panstart') { s.dragging = true; away() }
-else if (name === 'panend') s.dragging = false
+else if (name === 'panstart') { s.dragging = true; s.last = [cb_obj.sx, cb_obj.sy]; away() }
+else if (name === 'pan') {
+  if (s.mode === 'turn' && !s.borrowed) turn(cb_obj.sx - s.last[0], s.last[1] - cb_obj.sy, false)
+  s.last = [cb_obj.sx, cb_obj.sy]
+} else if (name === 'panend') {
+  s.dragging = false
+  if (s.mode === 'turn' && !s.borrowed) turn(0, 0, true)
+}
 else if (name === 'selectiongeometry') drawn(cb_obj)
-else if (cb_obj === figure) { listen(); fit(); soon('screen', 30, screen) }
-else if (cb_obj === order) choose(order.data.mode[0])
+else if (cb_obj === figure) { s.mode ??= order.data.mode[0]; listen(); fit(); soon('screen', 30, screen) }
+else if (cb_obj === order) {
+  s.busy = false
+  if (order.data.mode[0] !== s.mode) choose(order.data.mode[0])
+  flush()
+}
 else { away(); soon('screen', 40, screen) }

@@ -1,0 +1,83 @@
+"""The runs that can be opened: those that come later, and those that cannot be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from nnlens.errors import NNLensError, StoreError
+from nnlens.testing import tiny_store
+from nnlens.ui.serving import runs as module
+from nnlens.ui.serving.runs import Runs, find_runs
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b", "d"):
+        tiny_store(tmp_path / name, 10)
+    spoil(tmp_path / "a")
+    return tmp_path
+
+
+def spoil(run):
+    run.mkdir(exist_ok=True)
+    (run / "commit.json").write_text("{")
+
+
+def made(folder):
+    return Runs(find_runs(folder), folder=folder)
+
+
+def look(runs):
+    runs._looked = 0.0
+    runs.look()
+
+
+def test_the_first_that_opens_is_shown_and_a_link_to_a_broken_one_is_told(folder):
+    runs = made(folder)
+    name, failed = runs.first()
+    assert name == "b" and isinstance(failed, NNLensError)
+    assert runs.first("d") == ("d", None)
+    assert runs.first("a")[0] == "b" and isinstance(runs.first("a")[1], NNLensError)
+    assert runs.listed["b"] == "" and len(runs.listed["a"]) > 10 and str(folder) not in runs.listed["a"]
+
+
+def test_where_none_opens_the_error_is_raised(tmp_path):
+    spoil(tmp_path / "a")
+    with pytest.raises(NNLensError):
+        made(tmp_path).first()
+    with pytest.raises(StoreError):
+        Runs({}).first()
+
+
+def test_runs_come_go_break_and_are_mended(folder):
+    runs = made(folder)
+    runs.lens("d")
+    tiny_store(folder / "c", 10)
+    look(runs)
+    assert runs.names == ["a", "b", "c", "d"]
+    assert {name for name, why in runs.listed.items() if why} == {"a"}
+    shutil.rmtree(folder / "a")
+    tiny_store(folder / "a", 10)
+    os.utime(folder / "a" / "commit.json", (1, 1))
+    spoil(folder / "c")
+    shutil.rmtree(folder / "b")
+    shutil.rmtree(folder / "d")
+    look(runs)
+    assert runs.names == ["a", "c", "d"], "one that is open stays"
+    assert {name for name, why in runs.listed.items() if why} == {"c"}
+
+
+def test_a_folder_is_read_no_more_often_than_needed_and_a_few_runs_at_a_time(folder, monkeypatch):
+    runs = made(folder)
+    tried = []
+    monkeypatch.setattr(module, "open_store", lambda path: tried.append(path.name))
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    runs.look()
+    runs.look()
+    assert tried == ["a", "b"]
+    look(runs)
+    look(runs)
+    assert tried == ["a", "b", "d"]

@@ -1,0 +1,522 @@
+"""What holds the page together, in a real browser: runs menu, tour, keys, about, plugins and their pages."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+
+from nnlens.testing import tiny_store, wait_until
+from nnlens.testing.browser import ALL
+from nnlens.ui.panels.keys import HELP, POINTER
+
+pytestmark = pytest.mark.browser
+
+ANALYSIS = """
+import nnlens
+class Mine(nnlens.Analysis):
+    "Do little."
+    title = "Mine"
+    requires = {"loss": ("sample",)}
+    provides = {"worth": ("sample",)}
+    def compute(self, data, context):
+        return data.rename(loss="worth")
+"""
+PAGES = """
+import panel as pn, param
+from nnlens import Page
+
+class Counter(Page):
+    "Count clicks."
+    title = "Counter"
+    number = param.Integer(default=0, bounds=(0, 9), doc="How often it was pressed.")
+    def panel(self):
+        add = pn.widgets.Button(name="Add one")
+        add.on_click(self._add)
+        self._told = pn.pane.Str("")
+        self.param.watch(lambda _: self._tell(), "number")
+        return pn.Column(add, self._told)
+    def _tell(self):
+        self._told.object = (
+            f"pressed {self.number} times, {len(self.state.selection)} selected, focus {self.state.focus}"
+        )
+    def _add(self, event):
+        self.number += 1
+        if self.number == 3:
+            self.state.select([0, 1, 2, 3], {"kind": "ids"})
+            self.state.focus = 5
+        if self.number == 4:
+            raise ValueError("four is too many")
+    def push(self, selection):
+        self._tell()
+    def focused(self, sample):
+        self._tell()
+
+class Poor(Page):
+    "Break while it is built."
+    title = "Poor <b>page</b>"
+    tried = param.List(default=[], doc="What was tried.")
+    def panel(self):
+        raise KeyError("no such thing")
+
+class Late(pn.pane.Str):
+    def _get_model(self, *arguments, **more):
+        raise RuntimeError("it cannot be drawn")
+
+class Poorer(Page):
+    "Break while it is drawn."
+    title = "Drawn late"
+    def panel(self):
+        return pn.Column(Late("x"))
+"""
+PACKAGES = {
+    "missing-pack": ("nnlens.analyses", "import fortran_kit.core\n" + ANALYSIS, {"wanting": "Mine"}),
+    "old-pack": ("nnlens.analyses", ANALYSIS + "    plugin_api = 99\n", {"aged": "Mine"}),
+    "twin-one": ("nnlens.analyses", ANALYSIS, {"twice": "Mine"}),
+    "twin-two": ("nnlens.analyses", ANALYSIS, {"twice": "Mine"}),
+    "off-pack": ("nnlens.analyses", ANALYSIS, {"resting": "Mine"}),
+    "paged-pack": ("nnlens.views", PAGES, {"counter": "Counter", "poor": "Poor", "poorer": "Poorer"}),
+}
+CARD = "all('.tour-card').find(node => node.matches(':popover-open'))"
+
+
+def install(site, package, group, code, classes):
+    """Put a package on a path as pip would."""
+    module = package.replace("-", "_")
+    info = site / f"{module}-1.2.3.dist-info"
+    info.mkdir(parents=True)
+    (site / f"{module}.py").write_text(code)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2.3\n")
+    entries = "\n".join(f"{name} = {module}:{cls}" for name, cls in classes.items())
+    (info / "entry_points.txt").write_text(f"[{group}]\n{entries}\n")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    runs = tmp_path_factory.mktemp("shell") / "runs"
+    for name, count in (("one", 60), ("two", 30)):
+        tiny_store(runs / name, count)
+    (runs / "worn").mkdir()
+    (runs / "worn" / "commit.json").write_text("{")
+    return runs
+
+
+@pytest.fixture(scope="module")
+def url(folder, explore):
+    site = folder.parent / "site"
+    for package, (group, code, classes) in PACKAGES.items():
+        install(site, package, group, code, classes)
+    path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+    return explore(folder, PYTHONPATH=path, NNLENS_DISABLE_PLUGINS="off-pack")
+
+
+@pytest.fixture
+def visit(url, open_page):
+    pages = []
+
+    def visited(query="", **options):
+        page = open_page(url + query, **options)
+        page.set_default_timeout(15_000)
+        page.evaluate(f"() => {{ window.all = {ALL} }}")
+        page.wait_for_function("location.search.includes('map_a')")  # the page stands, its keys too
+        page.get_by_text(re.compile("[0-9]+ in view")).first.wait_for()
+        pages.append(page)
+        return page
+
+    yield visited
+    for page in pages:
+        assert not [error for error in page.errors if "WebGL" not in error]
+
+
+def tab(page, title):
+    page.get_by_role("tab", name=title, exact=True).click()
+
+
+# ------------------------------------------------------------------------------------------------------------ the tour
+def test_the_tour_of_a_first_visit_covers_nothing_it_tells_of_and_takes_nothing_away(visit):
+    page = visit("?ids=1,2,3", first_visit=True)
+    card = page.get_by_role("dialog", name=re.compile("1 of 5"))
+    card.wait_for()
+    assert page.evaluate(f"{CARD}.getRootNode().activeElement.textContent") == "Next"
+    page.keyboard.press("j")  # the page goes on to hear its keys
+    page.get_by_text(re.compile("^Sample [0-9]+")).first.wait_for()
+    titles = []
+    for step in range(1, 6):
+        page.get_by_role("dialog", name=re.compile(f"{step} of 5")).wait_for()
+        titles.append(page.evaluate(f"{CARD}.textContent"))
+        for width, height in ((1440, 900), (1280, 720), (1920, 1080)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_function(f"innerWidth === {width}")
+            page.wait_for_function(APART, arg=[width, height])
+        if step % 2:
+            page.keyboard.press("ArrowRight")
+        else:
+            page.get_by_role("button", name=re.compile("Next|Done")).click()
+    assert len(set(titles)) == 5
+    page.wait_for_function(f"!{CARD}")
+    page.get_by_role("button", name="keys and about").click()
+    page.get_by_role("button", name="Take the tour").click()
+    page.get_by_role("dialog", name=re.compile("1 of 5")).wait_for()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Back").click()
+    page.get_by_role("dialog", name=re.compile("1 of 5")).wait_for()
+    page.keyboard.press("Escape")
+    page.wait_for_function(f"!{CARD}")
+    page.get_by_text("3 selected").wait_for()  # esc went to the tour, not to the selection
+    assert page.evaluate("localStorage.getItem('nnlens.tour')") == "seen"
+
+
+APART = """([width, height]) => {
+  const open = css => all(css).find(node => node.matches(':popover-open'))?.getBoundingClientRect()
+  const card = open('.tour-card'), ring = open('.tour-ring')
+  const inside = card.left >= 0 && card.top >= 0 && card.right <= width && card.bottom <= height
+  const apart = card.bottom <= ring.top || card.top >= ring.bottom || card.right <= ring.left || card.left >= ring.right
+  return inside && apart && ring.width > 20 && ring.right <= width + 8 && ring.bottom <= height + 8
+}"""
+
+
+def test_the_tour_comes_once(visit):
+    page = visit(first_visit=True)
+    page.wait_for_function(CARD)
+    page.keyboard.press("Escape")
+    page.reload()
+    page.get_by_text(re.compile("[0-9]+ in view")).first.wait_for()
+    page.evaluate(f"() => {{ window.all = {ALL} }}")
+    page.wait_for_timeout(1500)  # a first visit's comes within a second of the page
+    assert not page.evaluate(f"!!{CARD}")
+
+
+# ------------------------------------------------------------------------------------------------------------ the help
+class Hands:
+    """A page, and for each line of the help what it says."""
+
+    def __init__(self, page, run):
+        self.page, self.run = page, run
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def selected(self, number=None):
+        if number == 0:
+            self.page.get_by_text("nothing selected").wait_for()
+        else:
+            here = f" === {number}" if number else " > 0"
+            self.page.wait_for_function(f"+(all('.pill b.n')[0]?.textContent ?? 0) {here}")
+
+    def count(self):
+        return int(self.page.evaluate("all('.pill b.n')[0]?.textContent.replace(',', '') ?? '0'"))
+
+    def filter(self, text):
+        self.press("/", "Control+a")
+        self.page.keyboard.type(text)
+        self.press("Enter")
+
+    def sample(self):
+        return self.page.evaluate("all('.head .grow')[0]?.textContent ?? ''")
+
+    def changes_sample(self, act):
+        before = self.sample()
+        act()
+        self.page.wait_for_function(
+            "before => (all('.head .grow')[0]?.textContent ?? '') !== before", arg=before
+        )
+
+    def map(self, which="a"):
+        box = self.page.locator(f".area-{which}").bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def drag(self, dx=90, dy=90, keys=(), which="a"):
+        x, y = self.map(which)
+        mouse = self.page.mouse
+        for key in keys:
+            self.page.keyboard.down(key)
+        mouse.move(x - dx, y - dy)
+        mouse.down()
+        for to in (
+            ((dx, -dy), (dx, dy), (-dx, dy), (-dx, -dy)) if not keys or keys != ("Shift",) else ((dx, dy),)
+        ):
+            mouse.move(x + to[0], y + to[1], steps=6)
+        mouse.up()
+        for key in keys:
+            self.page.keyboard.up(key)
+
+    def view(self):
+        return re.search("map_a_view=[^&]*", self.page.url)
+
+    # ------------------------------------------------------------------------------------------------- the keys
+    def walk(self):
+        losses = self.run.samples["loss"].values
+        worst = int(self.run.ids[np.argmax(losses)])
+        self.press("j")
+        self.page.get_by_text(f"Sample {worst}", exact=True).first.wait_for()
+        self.changes_sample(lambda: self.press("j"))
+        self.changes_sample(lambda: self.press("k"))
+        assert self.sample() == f"Sample {worst}"
+
+    def leave(self):
+        self.filter("label == 1")
+        self.selected(20)
+        self.press("Escape")  # the field
+        self.selected(20)
+        self.press("Escape")
+        self.selected(0)
+
+    def undo(self):
+        self.filter("label == 1")
+        self.selected(20)
+        self.press("Escape", "Escape")
+        self.selected(0)
+        self.press("Control+z")
+        self.selected(20)
+
+    def redo(self):
+        self.press("Control+Shift+Z")
+        self.selected(0)
+
+    def slash(self):
+        self.press("/")
+        self.page.wait_for_function(
+            "() => { let a = document.activeElement; while (a?.shadowRoot?.activeElement)"
+            " a = a.shadowRoot.activeElement; return a?.placeholder?.startsWith('Filter') }"
+        )
+        self.press("Escape")
+
+    def help(self):
+        self.press("?")
+        self.page.get_by_text("Keys and about").wait_for()
+        self.press("Escape")
+        self.page.get_by_text("Keys and about").wait_for(state="hidden")
+
+    def arrows(self):
+        self.page.evaluate("all('.chip')[0].focus()")
+        self.press("ArrowRight")
+        assert self.page.evaluate("all('.chip')[0].getRootNode().activeElement === all('.chip')[1]")
+
+    def enter(self):
+        self.page.evaluate("all('.chip')[1].focus()")
+        self.press("Enter")
+        self.page.wait_for_function("all('.chip')[1].getAttribute('aria-pressed') === 'false'")
+        self.press("Enter")
+        self.page.wait_for_function("all('.chip')[1].getAttribute('aria-pressed') === 'true'")
+
+    # ---------------------------------------------------------------------------------------------- the pointer
+    def rest(self):
+        self.press("j")
+        self.page.wait_for_function(RINGS)
+        place = self.page.evaluate(RINGS)
+        self.changes_sample(lambda: self.press("j"))
+        focus = self.sample()
+        self.page.mouse.move(5, 5)
+        self.changes_sample(lambda: self.page.mouse.move(*place, steps=3))
+        self.changes_sample(lambda: self.page.mouse.move(5, 5, steps=3))
+        assert self.sample() == focus
+
+    def click(self):
+        self.changes_sample(lambda: self.page.locator(".rank:not(.head)").nth(3).click())
+        self.changes_sample(lambda: self.page.mouse.click(*self.map("b")))
+
+    def lasso(self):
+        self.press("Escape")
+        self.selected(0)
+        self.drag()
+        self.selected()
+        assert "lasso" in self.page.url or self.page.wait_for_url(re.compile("lasso"))
+
+    def box(self):
+        self.press("Escape")
+        self.selected(0)
+        self.drag(keys=("Shift",))
+        self.selected()
+        self.page.wait_for_url(re.compile("%22box%22"))
+
+    def combine(self):
+        self.press("Escape")
+        self.selected(0)
+        self.drag(40, 40)
+        self.selected()
+        few = self.count()
+        self.drag(140, 140, ("Control",))
+        self.page.wait_for_function(f"+all('.pill b.n')[0].textContent > {few}")
+        many = self.count()
+        self.drag(40, 40, ("Alt",))
+        self.page.wait_for_function(f"+all('.pill b.n')[0].textContent < {many}")
+        self.press("Escape")
+
+    def wheel(self):
+        self.page.mouse.move(*self.map())
+        self.page.mouse.wheel(0, -400)
+        self.page.wait_for_url(re.compile("map_a_view="))
+
+    def double(self):
+        self.page.mouse.dblclick(*self.map())
+        self.page.wait_for_url(lambda url: "map_a_view=" not in url)
+        self.page.locator(".chip").nth(1).dblclick()
+        self.page.get_by_text("20 in view").first.wait_for()
+        self.page.locator("[data-act=all]").first.click()
+        self.page.get_by_text("60 in view").first.wait_for()
+
+    def shift(self):
+        self.page.locator(".stop").nth(1).click(modifiers=["Shift"])
+        self.page.wait_for_url(re.compile("map_b=conv"))
+
+
+RINGS = """() => {
+  // where the ring of the focus is on a map: what lies in a source of one place and nothing more
+  const found = [], seen = new Set()
+  const visit = view => {
+    if (!view || seen.has(view)) return
+    seen.add(view)
+    if (view.model?.type === 'Figure') found.push(view)
+    for (const child of view.child_views ?? []) visit(child)
+    try { for (const child of view.children()) visit(child) } catch {}
+  }
+  for (const root of Bokeh.index.roots) visit(root)
+  const view = found.find(each => each.model.toolbar.tools.some(tool => tool.type === 'LassoSelectTool'))
+  const ring = view.model.renderers.map(each => each.data_source.data)
+    .findLast(data => Object.keys(data).sort().join() === 'x,y' && data.x.length === 1)
+  const box = view.canvas_view.el.getBoundingClientRect()
+  return ring && [box.left + view.frame.x_scale.compute(ring.x[0]), box.top + view.frame.y_scale.compute(ring.y[0])]
+}"""
+CHECKS = {
+    "j  k": Hands.walk,
+    "esc": Hands.leave,
+    "ctrl z": Hands.undo,
+    "shift ctrl z": Hands.redo,
+    "/": Hands.slash,
+    "?": Hands.help,
+    "arrows": Hands.arrows,
+    "enter": Hands.enter,
+    "rest": Hands.rest,
+    "click": Hands.click,
+    "drag": Hands.lasso,
+    "shift drag": Hands.box,
+    "ctrl, alt drag": Hands.combine,
+    "wheel": Hands.wheel,
+    "double click": Hands.double,
+    "shift click": Hands.shift,
+}
+
+
+def test_every_key_of_the_help_does_what_it_says(visit, folder):
+    from nnlens import Lens
+
+    assert [key for key, _ in (*HELP, *POINTER)] == list(CHECKS)
+    hands = Hands(visit("?run=one"), Lens(folder / "one").store)
+    for check in CHECKS.values():
+        check(hands)
+        print("DONE", check, len(hands.page.errors), flush=True)
+
+
+def test_about_names_model_data_versions_and_license(visit, folder):
+    page = visit("?run=two")
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Copy as text").wait_for()
+    text = page.evaluate("all('.help [data-copy]')[0].dataset.copy")
+    lines = dict(line.split(": ", 1) for line in text.splitlines())
+    assert set(lines) == {"Run", "Model", "Data", "nnlens"}
+    assert (
+        "folder two" in lines["Run"]
+        and "name tiny; framework torch; layers 5; parameters 3,144" in lines["Model"]
+    )
+    assert "samples 30; classes 3; pictures 8 × 8 × 1" in lines["Data"]
+    for words in (
+        f"version {version('nnlens')}",
+        "BSD 3-Clause",
+        "Python 3.",
+        f"bokeh {version('bokeh')}",
+        "paged-pack 1.2.3",
+    ):
+        assert words in lines["nnlens"]
+    shown = page.evaluate("all('.help .about')[0].textContent")
+    assert all(value in shown for value in ("3,144", "BSD 3-Clause", "two"))
+
+
+# --------------------------------------------------------------------------------------------- plugins and their pages
+def test_a_broken_plugin_is_a_row_that_says_what_to_do(visit):
+    page = visit()
+    tab(page, "Plugins")
+    page.get_by_text(
+        re.compile("[0-9]+ ready · 1 switched off · 2 of one name · 2 cannot be used")
+    ).wait_for()
+    rows = page.evaluate(
+        "all('.plugin.troubled').map(node => [node.textContent, node.querySelector('[data-copy]').dataset.copy])"
+    )
+    expected = {
+        "wanting": (
+            "ModuleNotFoundError: No module named 'fortran_kit'",
+            "pip install it, or missing-pack anew",
+        ),
+        "aged": ("written for plugin api 99; this nnlens has 1", "Update nnlens."),
+        "resting": ("switched off by NNLENS_DISABLE_PLUGINS", "Unset NNLENS_DISABLE_PLUGINS"),
+        "twice": (
+            "twin-one and twin-two bring a plugin of this name",
+            "Say which in full, twin-one:twice or twin-two:twice",
+        ),
+    }
+    for name, words in expected.items():
+        mine = [row for row in rows if name in row[0]]
+        assert len(mine) == (2 if name == "twice" else 1)
+        for text, copied in mine:
+            assert all(each in text and each in copied for each in words), (name, text)
+    packages = page.evaluate("all('.package h3').map(node => node.textContent.replace(/\\s+/g, ' '))")
+    assert "missing-pack 1.2.3 1 analysis" in packages[0] and any(
+        "paged-pack 1.2.3 3 views" in each for each in packages
+    )
+    row = page.evaluate("all('.plugin').find(node => node.textContent.includes('tsne')).textContent")
+    assert "gives projection" in row and "needs embedding" in row
+
+
+def test_a_page_of_a_plugin_has_its_own_state_and_its_errors_stay_in_it(visit):
+    page, other = visit("?run=one"), visit("?run=one")
+    for each in (page, other):
+        tab(each, "Counter")
+        each.get_by_text("pressed 0 times, 0 selected").wait_for()
+    add = page.get_by_role("button", name="Add one")
+    for number in (1, 2, 3):
+        add.click()
+        page.get_by_text(f"pressed {number} times").wait_for()
+    page.get_by_text("pressed 3 times, 4 selected, focus 5").wait_for()
+    page.get_by_text("Sample 5", exact=True).first.wait_for()
+    page.wait_for_url(re.compile("page.paged-pack%3Acounter=%7B%22number%22%3A3%7D"))
+    assert other.get_by_text("pressed 0 times, 0 selected").count() == 1
+    page.keyboard.press("Escape")
+    page.get_by_text("pressed 3 times, 0 selected").wait_for()
+    add.click()
+    page.get_by_text("ValueError: four is too many").wait_for()
+    page.get_by_text("pressed 4 times").wait_for()
+    assert not page.evaluate("all('.banner').length")
+    tab(other, "Poor <b>page</b>")
+    other.get_by_text("KeyError: 'no such thing'").wait_for()
+    other.get_by_text("Poor <b>page</b> cannot be shown").wait_for()
+    tab(other, "Drawn late")
+    other.get_by_text("RuntimeError: it cannot be drawn").wait_for()
+    other.get_by_role("button", name="Try again").last.click()
+    other.get_by_text("RuntimeError: it cannot be drawn").wait_for()
+    assert not other.evaluate("all('.banner').length")
+    tab(other, "Overview")
+    other.get_by_text("Worst of all").wait_for()
+
+
+# -------------------------------------------------------------------------------------------------------- runs, layout
+def test_runs_come_and_open_without_a_restart(visit, folder):
+    page = visit()
+    menu = page.locator("select[data-act=run]")
+    options = "all('select[data-act=run] option').map(node => [node.textContent, node.disabled])"
+    page.wait_for_function(f"{options}.length === 3")
+    names = dict(page.evaluate(options))
+    assert names["one"] is False and names["two"] is False
+    worn = next(text for text in names if text.startswith("worn"))
+    assert names[worn] and len(worn) > len("worn: ") + 10
+    menu.select_option("two")
+    page.get_by_text("30 in view").first.wait_for()
+    page.wait_for_url(re.compile("run=two"))
+    tiny_store(folder / "young", 45)
+    page.wait_for_function(f"{options}.some(([text, off]) => text === 'young' && !off)", timeout=60_000)
+    menu.select_option("young")
+    page.get_by_text("45 in view").first.wait_for()
+    page.wait_for_url(re.compile("run=young"))
+    wait_until(lambda: "45 samples" in page.evaluate("all('.facts')[0].textContent"), what="the counts")
