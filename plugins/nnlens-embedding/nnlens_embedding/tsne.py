@@ -44,8 +44,8 @@ class TSNE(Analysis):
     dimensions = param.Selector(
         default=2,
         objects=[2, 3],
-        doc="Components of the map; one of three can be turned. openTSNE's tree lays it out, which takes 2 s an"
-        " iteration for 60,000 samples.",
+        doc="Components of the map; one of three can be turned. openTSNE's tree lays it out, which takes .3 s an"
+        " iteration for 10,000 samples.",
     )
     perplexity = param.Number(
         30, bounds=(2, 500), doc="Effective number of neighbors that each sample attends to."
