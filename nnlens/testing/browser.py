@@ -5,6 +5,10 @@ The scripts are for Playwright's ``page.evaluate``.
 
 from __future__ import annotations
 
+from typing import Any
+
+from nnlens.testing.waiting import wait_until
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -58,3 +62,64 @@ SHOWN_WORDS = _WORDS.replace(
 
 HEADS = f"() => ({ALL})('.ph').map(node => node.textContent)"
 """Function: what stands above each of the two maps of the explorer."""
+
+_PLACE = "n => { const b = n.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2] }"
+
+
+class Driver:
+    """A page of Playwright with short names for what a user does; everything else is the page's own.
+
+    Parameters
+    ----------
+    page : Page
+    words : str
+        Script that reads the text: `WORDS`, or `SHOWN_WORDS` for what is not hidden.
+
+    Notes
+    -----
+    In the page stand ``all(css)``, ``seen(css)`` (those that are drawn) and ``words()``.
+    """
+
+    def __init__(self, page: Any, words: str = WORDS) -> None:
+        self.page = page
+        self._tools = f"""() => {{
+          window.all = {ALL}
+          window.words = {words}
+          window.seen = css => all(css).filter(n => n.getBoundingClientRect().width && n.checkVisibility())
+        }}"""
+        self.prepare()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.page, name)
+
+    def prepare(self) -> None:
+        """Put the scripts into the page; again after it was loaded again."""
+        self.page.evaluate(self._tools)
+
+    def words(self) -> str:
+        """Return the text of the page."""
+        return str(self.page.evaluate("words()"))
+
+    def wait_for(self, *texts: str) -> None:
+        """Wait until all of these stand on the page."""
+        wait_until(
+            lambda: all(text in self.words() for text in texts), what=f"{texts} on the page", seen=self.words
+        )
+
+    def wait_gone(self, text: str) -> None:
+        """Wait until this does not stand on the page."""
+        wait_until(lambda: text not in self.words(), what=f"no {text} on the page", seen=self.words)
+
+    def count(self, css: str) -> int:
+        """Return how many nodes a selector matches."""
+        return int(self.page.evaluate("css => all(css).length", css))
+
+    def click(self, css: str, which: int = 0, *, of: str = "all", **options: Any) -> None:
+        """Click in the middle of a node with the mouse; `of` is "seen" for those that are drawn."""
+        nodes = f"{of}({css!r})"
+        self.page.wait_for_function(f"{nodes}.length > {which}")
+        self.page.mouse.click(*self.page.evaluate(f"({_PLACE})({nodes}[{which}])"), **options)
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        self.page.keyboard.press(key)

@@ -136,6 +136,8 @@ def test_the_strip_of_the_digits_run(digits, explore, open_page):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+Enter")
     wait_until(lambda: strip.pins("conv1") == ["B"], what="pin B by keyboard")
+    page.keyboard.press("Tab")
+    strip.waits(f"{focused} && {focused} !== 'conv1'")
     # hover: facts, inside of the window, over the map
     page.mouse.move(*strip.place(strip.layer("fc2")))
     card = "all('.card').find(n => getComputedStyle(n).visibility === 'visible')"
@@ -189,6 +191,10 @@ def test_branches_fold_and_the_network_gives_what_the_run_does_not_hold(branched
     )
     strip.click("all('.frame.block .fold')[0]")
     strip.waits(f"all('.stop').length < {count}")
+    # a link opens it folded the same way
+    strip.waits("location.search.includes('at.folds')")
+    again = Strip(open_page(page.url))
+    again.waits(f"all('.stop').length === {page.evaluate('all(`.stop`).length')}")
     folded = "all('.stop').find(n => n.dataset.key.startsWith('block'))"
     assert "one" in page.evaluate(f"{folded}.getAttribute('aria-label')")
     wait_until(lambda: all(face != "none" for face in strip.faces().values()), 60, what="faces of blocks")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from nnlens import Lens, Preprocess
 from nnlens.capturing.loop import thumbnails
+from nnlens.errors import AnalysisError
 from nnlens.ui.channels import grid
 from nnlens.ui.channels.frames import content, place
 from nnlens.ui.channels.measures import Measure, distinct, of_result, short
@@ -178,6 +181,47 @@ def test_the_layer_that_is_picked_for_a_map_is_looked_at(tiny_lens):
     assert source.layer == "conv" and explorer.channels.dialog.view.visible
     explorer._leave()
     assert not explorer.channels.dialog.view.visible
+
+
+def test_pages_turn_within_what_there_is(tiny_lens, monkeypatch):
+    monkeypatch.setattr(grid, "PAGE", 3)
+    explorer = Explorer(tiny_lens)
+    explorer.session.state.focus = 3
+    source, panel = explorer.channels.source, explorer.channels.panel()
+    source.sort = "index"
+    last = (source.count - 1) // 3
+    assert last > 0, "one page alone cannot be turned"
+
+    def shown():
+        return [int(found) for found in re.findall(r'data-value="(\d+)"', panel._body.html)]
+
+    assert shown() == [0, 1, 2] and "1–3 of" in panel._head.html
+    panel._turn(-1)
+    assert shown() == [0, 1, 2]
+    for _ in range(last + 2):
+        panel._turn(1)
+    assert shown() == list(range(3 * last, source.count))
+    source.sort = "here channel_score"
+    assert panel.page == 0, "another order begins with its first page"
+
+
+def test_what_keeps_maps_from_being_there_is_said_with_a_way_out(tiny_lens, monkeypatch):
+    explorer = Explorer(tiny_lens)
+    explorer.session.state.focus = 3
+    panel = explorer.channels.panel()
+    assert "data-face" in panel._body.html
+
+    def broken(*_, **__):
+        raise AnalysisError("The file is <damaged>.", "Capture again.")
+
+    monkeypatch.setattr(tiny_lens, "cached", broken)
+    explorer.session.state.focus = 4
+    html = panel._body.html
+    assert "The file is &lt;damaged&gt;." in html and "Capture again." in html and "Try again" in html
+    assert not explorer.session.messages, "it is said where the maps would be"
+    monkeypatch.undo()
+    explorer.session.state.focus = 3
+    assert "data-face" in panel._body.html
 
 
 def test_a_result_of_one_sample_can_be_kept(tiny_store):

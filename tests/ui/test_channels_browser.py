@@ -13,30 +13,26 @@ from nnlens.capturing import capture
 from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL, SHOWN_WORDS
+from nnlens.testing.browser import SHOWN_WORDS, Driver
 
 pytestmark = pytest.mark.browser
 
 SAMPLES = 150
-TOOLS = f"""() => {{
-  window.all = {ALL}
-  window.words = {SHOWN_WORDS}
-  window.seen = css => all(css).filter(n => n.getBoundingClientRect().width && n.checkVisibility())
-  window.box = node => {{ const b = node.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }}
-  window.figures = () => {{
+TOOLS = """() => {
+  window.figures = () => {
     const found = new Set(), done = new Set()
-    const visit = view => {{
+    const visit = view => {
       if (!view || done.has(view)) return
       done.add(view)
       if (view.model?.type === 'Figure') found.add(view)
       for (const child of view.child_views ?? []) visit(child)
-      try {{ for (const child of view.children()) visit(child) }} catch {{}}
-    }}
+      try { for (const child of view.children()) visit(child) } catch {}
+    }
     for (const root of Bokeh.index.roots) visit(root)
     return [...found].filter(view => view.el.checkVisibility() && view.model.right.concat(view.model.below)
       .some(part => part.type === 'ColorBar'))
-  }}
-}}"""
+  }
+}"""
 WHERE = """([x, y]) => {
   const view = figures().at(-1), box = view.el.getBoundingClientRect(), bounds = view.frame.bbox
   return [box.x + bounds.left + view.frame.x_scale.compute(x) - bounds.left,
@@ -51,30 +47,25 @@ VALUES = """() => {
   return Array.from({length: rows}, (_, r) => row(r)).reverse()
 }"""
 
+ROWS = """() => {
+  const room = seen('.scroll').find(n => n.querySelector('.chs')).getBoundingClientRect()
+  const cut = b => b.top < room.bottom - 2 && b.bottom > room.bottom + 1
+  return seen('button.ch').map(n => n.getBoundingClientRect()).filter(cut).map(b => [b.top, b.bottom, room.bottom])
+}"""
 
-class Page:
-    """A page with short names for what the tests do."""
+
+class Page(Driver):
+    """A page with what these tests do."""
 
     def __init__(self, page):
-        self.page = page
-        page.evaluate(TOOLS)
+        super().__init__(page, SHOWN_WORDS)
 
-    def __getattr__(self, name):
-        return getattr(self.page, name)
+    def prepare(self):
+        super().prepare()
+        self.page.evaluate(TOOLS)
 
-    def words(self):
-        return self.page.evaluate("words()")
-
-    def wait_for(self, *texts):
-        wait_until(lambda: all(text in self.words() for text in texts), what=f"{texts}", seen=self.words)
-
-    def wait_gone(self, text):
-        wait_until(lambda: text not in self.words(), what=f"no {text}", seen=self.words)
-
-    def click(self, css, which=0):
-        self.page.wait_for_function(f"seen({css!r}).length > {which}")
-        x, y, width, height = self.page.evaluate(f"box(seen({css!r})[{which}])")
-        self.page.mouse.click(x + width / 2, y + height / 2)
+    def click(self, css, which=0, **options):
+        super().click(css, which, of="seen", **options)
 
     def tab(self, name):
         self.page.get_by_role("tab", name=name).click()
@@ -137,6 +128,7 @@ def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_pag
 
     # the grid, small in the overview and whole in its tab
     page.page.wait_for_function("seen('button.ch').length === 32 && seen('.chs.small').length === 1")
+    assert page.page.evaluate(ROWS) == [], "a row is cut"
     page.tab("Channels")
     page.wait_for("Channels of pool", f"sample {sample:,}", "highest value of each map")
     page.page.wait_for_function("seen('button.ch').length === 32")
@@ -181,6 +173,14 @@ def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_pag
     wait_until(lambda: np.ptp(page.ranges()) < np.ptp(home) - 0.1, what="a zoom")
     page.page.mouse.dblclick(*page.page.evaluate(WHERE, [1, 1]))
     wait_until(lambda: page.ranges() == pytest.approx(home), what="all of it")
+
+    # as heat over the photo, and alone again
+    page.click("[data-act=form]", 1)
+    page.page.wait_for_function("seen('.onphoto .over').length === 1 && !figures().length")
+    size = page.page.evaluate("seen('.onphoto .over').map(n => [n.naturalHeight, n.naturalWidth])")
+    assert size == [list(maps[best].shape)]
+    page.click("[data-act=form]")
+    page.page.wait_for_function("!seen('.onphoto').length && figures().length === 1")
 
     # the inspector lives on beside it, and what is shown follows
     page.page.keyboard.press("j")
@@ -260,6 +260,9 @@ def test_a_layer_that_is_not_kept_is_computed_when_asked_and_kept(page, run):
     page.choose("layer", value="conv1")
     page.wait_for("Channels of conv1", "Not computed yet", "as means over space")
     page.click(".empty [data-act=compute][data-value='']")
+    page.click("[data-act=cancel]")
+    page.wait_for("Not computed yet")
+    page.click(".empty [data-act=compute][data-value='']")
     page.page.wait_for_function("seen('button.ch').length === 16", timeout=120_000)
     kept = [i for i in open_store(run.path).results.list() if i.attrs.get("layer") == "conv1"]
     assert len(kept) == 1
@@ -267,7 +270,7 @@ def test_a_layer_that_is_not_kept_is_computed_when_asked_and_kept(page, run):
     assert found["sample"].values.tolist() == [sample]
     page.page.reload()
     page.page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
-    page.evaluate(TOOLS)
+    page.prepare()
     page.wait_for("Channels of pool")
     page.tab("Channels")
     page.choose("layer", value="conv1")

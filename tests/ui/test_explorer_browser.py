@@ -10,45 +10,17 @@ import pytest
 
 from nnlens.capturing import capture
 from nnlens.samples import Samples
-from nnlens.testing import tiny_model, tiny_store, wait_until
-from nnlens.testing.browser import ALL, WORDS
+from nnlens.testing import tiny_model, tiny_store
+from nnlens.testing.browser import Driver
 from nnlens.testing.tiny_run import tiny_images
 
 pytestmark = pytest.mark.browser
 
 HOSTILE = "<img src=x onerror=window.hacked=1>"
-TOOLS = f"() => {{ window.all = {ALL}; window.words = {WORDS} }}"
 
 
-class Page:
-    """A page with short names for what the tests do."""
-
-    def __init__(self, page):
-        self.page = page
-        page.evaluate(TOOLS)
-
-    def __getattr__(self, name):
-        return getattr(self.page, name)
-
-    def words(self):
-        return self.page.evaluate("words()")
-
-    def wait_for(self, *texts):
-        wait_until(
-            lambda: all(text in self.words() for text in texts), what=f"{texts} on the page", seen=self.words
-        )
-
-    def count(self, css):
-        return self.page.evaluate(f"all({css!r}).length")
-
-    def click(self, css, which=0, **options):
-        self.page.wait_for_function(f"all({css!r}).length > {which}")
-        place = "n => { const b = n.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }"
-        box = self.page.evaluate(f"({place})(all({css!r})[{which}])")
-        self.page.mouse.click(box[0] + box[2] / 2, box[1] + box[3] / 2, **options)
-
-    def press(self, key):
-        self.page.keyboard.press(key)
+class Page(Driver):
+    """A page with what these tests do."""
 
     def filter(self, text):
         self.press("/")

@@ -8,7 +8,6 @@ from typing import Any
 import panel as pn
 from markupsafe import Markup
 
-from nnlens.errors import NNLensError
 from nnlens.ui.channels import grid
 from nnlens.ui.channels.heatmap import Heatmap
 from nnlens.ui.channels.source import ChannelSource
@@ -225,17 +224,12 @@ class ChannelPanel:
 
     def _trouble(self, error: BaseException) -> Markup:
         text, hint = error_words(error)
-        again = (
-            Markup("")
-            if isinstance(error, NNLensError) and not self.source.held
-            else button("Try again", "compute")
-        )
         return fill(
             '<div class="empty"><div class="b bad">{text}</div><div class="sec">{hint}</div>'
             '<div class="empty-do">{again}</div></div>',
             text=text,
             hint=hint,
-            again=again,
+            again=button("Try again", "compute"),
         )
 
 
