@@ -23,12 +23,11 @@ DRAWS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu
 """The page draws by WebGL, here without a graphics card."""
 PAGE = "document.querySelector('vz-projector')"
 STANDS = f"(d => d && d.spriteAndMetadataInfo && Object.keys(d.projections).length)({PAGE}?.dataSet)"
-ALONE = f"""at => {{ const page = {PAGE}, n = page.dataSet.points.length
-  if (page.dataSetFilterIndices) page.resetFilterDataset()
-  page.filterDataset([at, (at + 1) % n, (at + 2) % n]) }}"""
+ALONE = f"places => {PAGE}.filterDataset(places)"
 CLOSE = f"""([k, away]) => {{ const page = {PAGE}, plot = page.projectorScatterPlotAdapter.scatterPlot
   const at = [...plot.worldSpacePointPositions.slice(3 * k, 3 * k + 3)], point = page.dataSet.points[k]
   plot.setCameraPositionAndTarget([at[0], at[1], at[2] + away], at)
+  plot.render()
   const box = document.querySelector('#scatter, #container canvas, canvas').getBoundingClientRect()
   return [point.index, point.metadata.label, +point.metadata.id, box.x + box.width / 2, box.y + box.height / 2] }}"""
 AWAY = 0.35
@@ -76,7 +75,7 @@ def _open(rules: Any, store: nnlens.Store, url: str, name: str, shots: Path | No
         if shots:
             shots.mkdir(parents=True, exist_ok=True)
             page.screenshot(path=shots / f"{name}.png")
-        seen = [each for at in (0, points // 2, points - 3) for each in _three(page, store, at)]
+        seen = _alone(page, store, [at + k for at in (0, points // 2, points - 3) for k in range(3)])
         rules.check(
             "label and id under known points are those of the row", all(each[0] for each in seen), len(seen)
         )
@@ -88,18 +87,20 @@ def _open(rules: Any, store: nnlens.Store, url: str, name: str, shots: Path | No
         browser.close()
 
 
-def _three(page: Any, store: nnlens.Store, at: int) -> list[tuple[bool, float, float]]:
-    """Show three points alone, go close to each, and compare."""
-    page.evaluate(ALONE, at)
-    page.wait_for_timeout(1500)
-    return [_compare(page, store, at + k, k) for k in range(3)]
+def _alone(page: Any, store: nnlens.Store, rows: list[int]) -> list[tuple[bool, float, float]]:
+    """Show these points alone, go close to each, and compare."""
+    page.evaluate(ALONE, rows)
+    page.wait_for_timeout(2000)
+    pictures = store.images(store.ids)[..., 0]
+    return [_compare(page, store, pictures, row, k) for k, row in enumerate(rows)]
 
 
-def _compare(page: Any, store: nnlens.Store, row: int, k: int) -> tuple[bool, float, float]:
+def _compare(
+    page: Any, store: nnlens.Store, pictures: np.ndarray, row: int, k: int
+) -> tuple[bool, float, float]:
     """Return whether the label is right, how like the picture is to the sample's, and to how many it is less like."""
     index, label, sample, x, y = page.evaluate(CLOSE, [k, AWAY])
-    page.wait_for_timeout(700)
-    screen = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L"))
+    screen = _still(page)
     around = screen[int(y) - HALF : int(y) + HALF, int(x) - HALF : int(x) + HALF]
     rows, columns = np.nonzero(around < 250)
     if not len(rows):
@@ -107,12 +108,23 @@ def _compare(page: Any, store: nnlens.Store, row: int, k: int) -> tuple[bool, fl
     square = around[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     position = store.positions([sample])[0]
     right = index == row and label == store.class_names[int(store.samples["label"].values[position])]
-    pictures = store.images(store.ids)[..., 0]
     small = Image.fromarray(square).resize(pictures.shape[:0:-1], Image.Resampling.BOX)
     likes = _correlations(
         pictures.reshape(len(pictures), -1).astype(np.float32), np.asarray(small, np.float32).ravel()
     )
     return right, float(likes[position]), float((likes < likes[position]).mean())
+
+
+def _still(page: Any) -> np.ndarray:
+    """Return the screen once it is the same two times: a busy machine draws late."""
+    before = b""
+    for _ in range(20):
+        page.wait_for_timeout(700)
+        now = page.screenshot()
+        if now == before:
+            break
+        before = now
+    return np.asarray(Image.open(io.BytesIO(now)).convert("L"))
 
 
 def _correlations(pictures: np.ndarray, seen: np.ndarray) -> np.ndarray:
