@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -33,15 +34,15 @@ from nnlens.ui.inspector.sample import Inspector
 from nnlens.ui.inspector.taking import maps_out
 from nnlens.ui.look.parts import FILL, WIDE, pane
 from nnlens.ui.look.shell import adopt, asked_theme, put, shell
-from nnlens.ui.look.text import percent
 from nnlens.ui.look.theme import HEADER, static
 from nnlens.ui.maps.first_maps import FirstMaps
 from nnlens.ui.maps.map_jobs import MapJob
 from nnlens.ui.maps.projecting import MAPS, Projecting
 from nnlens.ui.maps.projection_map import ProjectionMap
+from nnlens.ui.maps.whereabouts import places
 from nnlens.ui.panels import controls
 from nnlens.ui.panels.analyses import Analyses
-from nnlens.ui.panels.banner import Banners
+from nnlens.ui.panels.banner import Banners, warn_of_run
 from nnlens.ui.panels.bottom import OWN, Bottom, Tab
 from nnlens.ui.panels.header import Facts, Pill, Tools, with_export
 from nnlens.ui.panels.help import Help
@@ -129,7 +130,7 @@ class Explorer:
         restore_columns(self.session, self.catalog)
         self.bottom.open()
         self.address.read()
-        self._warn()
+        warn_of_run(self.session)
         self._first_maps.show()
 
     def start(self) -> None:
@@ -143,28 +144,6 @@ class Explorer:
             self.furnish()
         self.address.write()
         self._first_maps.start()
-
-    def _warn(self) -> None:
-        """Say what is wrong with the run as a whole."""
-        told = self.lens.store.metadata
-        if told.get("near_chance"):
-            self.session.report(
-                f"Accuracy {percent(told['accuracy'], 1)} is near chance.",
-                "warning",
-                "The usual cause is preprocessing: size, order of the colors, scale, mean.",
-            )
-
-    def places(self, position: int) -> dict[str, list[float]]:
-        """Return where each map shows a sample, by the map's title."""
-        found = {}
-        for which in MAPS:
-            result = self.projecting.places[which].result
-            projection = None if result is None else self.session.data.projection(result)
-            row = -1 if projection is None else int(projection.row[position])
-            if projection is not None and row >= 0:
-                axes = (projection.x, projection.y, projection.z)
-                found[projection.title] = [float(axis[row]) for axis in axes if axis is not None]
-        return found
 
     def offer(self, runs: Mapping[str, str]) -> None:
         """Offer runs to be opened from here, by name with why one cannot be."""
@@ -255,7 +234,7 @@ class Explorer:
     def _inspector(self) -> list[Any]:
         session, work, projecting = self.session, self.work, self.projecting
         looking = Looking(session, projecting, self.catalog.attributions, self.stops)
-        views: list[Any] = [Inspector(session, self.walk, self.places, looking).view]
+        views: list[Any] = [Inspector(session, self.walk, partial(places, projecting), looking).view]
         if self.catalog.attributions:
             explained = Attributions(session, work, looking, self.catalog.checks)
             keep(session, looking, self.catalog.checks)
