@@ -23,7 +23,7 @@ import nnlens
 from nnlens.errors import NNLensError
 from nnlens.registry import Registry
 from nnlens.ui.core.catalog import Catalog, Tool
-from nnlens.ui.inspector.heat import Heat
+from nnlens.ui.look.heat import Heat
 
 CELL, GAP, HEAD, SIDE = 168, 6, 30, 150
 MASKS = 400

@@ -8,13 +8,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import panel_material_ui as pmui
 
 from nnlens.ui.architecture.room import Architecture
+from nnlens.ui.below import Below
 from nnlens.ui.channels.room import Channels
 from nnlens.ui.core import images
 from nnlens.ui.core.catalog import Catalog
@@ -22,42 +22,26 @@ from nnlens.ui.core.extras import restore_columns
 from nnlens.ui.core.samples_out import selection_downloads
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
-from nnlens.ui.core.taking import cornered
 from nnlens.ui.core.url import Address
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.core.work import Work
-from nnlens.ui.inspector.attributions import Attributions
-from nnlens.ui.inspector.kept import keep
-from nnlens.ui.inspector.looking import Looking
-from nnlens.ui.inspector.neighborhood import Neighborhood
-from nnlens.ui.inspector.sample import Inspector
-from nnlens.ui.inspector.taking import maps_out
-from nnlens.ui.look.parts import FILL, WIDE, pane
+from nnlens.ui.inspector.column import inspector_views
+from nnlens.ui.look.parts import FILL, pane
 from nnlens.ui.look.shell import adopt, asked_theme, put, shell
+from nnlens.ui.look.text import percent
 from nnlens.ui.look.theme import HEADER, static
 from nnlens.ui.maps.first_maps import FirstMaps
 from nnlens.ui.maps.map_jobs import MapJob
 from nnlens.ui.maps.projecting import MAPS, Projecting
 from nnlens.ui.maps.projection_map import ProjectionMap
-from nnlens.ui.maps.whereabouts import places
 from nnlens.ui.panels import controls
-from nnlens.ui.panels.analyses import Analyses
-from nnlens.ui.panels.banner import Banners, warn_of_run
-from nnlens.ui.panels.bottom import OWN, Bottom, Tab
+from nnlens.ui.panels.banner import Banners
 from nnlens.ui.panels.header import Facts, Pill, Tools, with_export
 from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
-from nnlens.ui.panels.losses import Losses
-from nnlens.ui.panels.pages import page_tabs
-from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.table import sample_frame
-from nnlens.ui.panels.tasks import TaskList
 from nnlens.ui.panels.tour import Tour
 from nnlens.ui.query.drop import ImageDrop
-from nnlens.ui.query.panel import TITLE as QUERY
-from nnlens.ui.query.panel import Query
-from nnlens.ui.sharing.panel import TITLE as IN_COMMON
-from nnlens.ui.sharing.panel import InCommon
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
@@ -111,10 +95,8 @@ class Explorer:
         self.tour = Tour(scored=data.scored)
         self.help = Help(self.session, lens, self.catalog, self.tour)
         self.facts = Facts(self.session, runs, open_run)
-        self.pill = Pill(self.session, self._share if self.catalog.shared else None)
-        self._in_common: InCommon | None = None
-        self._query: Query | None = None
-        self.bottom = self._bottom()
+        self.below = Below(self.session, lens, self.walk, self.work, self.catalog, self.stops, self.channels)
+        self.pill = Pill(self.session, self.below.share if self.catalog.shared else None)
         self.tools = self._tools()
         self.body = self._body()
 
@@ -128,9 +110,9 @@ class Explorer:
         """Take up what the address asks for, and show what is there: the sooner, the less is sent twice."""
         self._furnished = True
         restore_columns(self.session, self.catalog)
-        self.bottom.open()
+        self.below.bottom.open()
         self.address.read()
-        warn_of_run(self.session)
+        self._warn()
         self._first_maps.show()
 
     def start(self) -> None:
@@ -144,6 +126,28 @@ class Explorer:
             self.furnish()
         self.address.write()
         self._first_maps.start()
+
+    def _warn(self) -> None:
+        """Say what is wrong with the run as a whole."""
+        told = self.lens.store.metadata
+        if told.get("near_chance"):
+            self.session.report(
+                f"Accuracy {percent(told['accuracy'], 1)} is near chance.",
+                "warning",
+                "The usual cause is preprocessing: size, order of the colors, scale, mean.",
+            )
+
+    def places(self, position: int) -> dict[str, list[float]]:
+        """Return where each map shows a sample, by the map's title."""
+        found = {}
+        for which in MAPS:
+            result = self.projecting.places[which].result
+            projection = None if result is None else self.session.data.projection(result)
+            row = -1 if projection is None else int(projection.row[position])
+            if projection is not None and row >= 0:
+                axes = (projection.x, projection.y, projection.z)
+                found[projection.title] = [float(axis[row]) for axis in axes if axis is not None]
+        return found
 
     def offer(self, runs: Mapping[str, str]) -> None:
         """Offer runs to be opened from here, by name with why one cannot be."""
@@ -181,7 +185,7 @@ class Explorer:
 
     def _tools(self) -> Tools:
         actions = {
-            "jobs": lambda *_: self.bottom.open("Jobs"),
+            "jobs": lambda *_: self.below.bottom.open("Jobs"),
             "theme": lambda *_: setattr(self.session, "theme", "light" if self.session.dark else "dark"),
             "help": lambda *_: self.help.open(),
             "link": lambda *_: self.address.tell(),
@@ -193,56 +197,6 @@ class Explorer:
         )
         return tools
 
-    def _share(self) -> None:
-        """Say what the selected samples share; the pill's button was pressed."""
-        self.bottom.open(IN_COMMON)
-        if self._in_common is not None:
-            self._in_common.ask()
-
-    def _shared(self) -> Any:
-        self._in_common = InCommon(self.session, self.work, self.catalog.shared[0])
-        return self._in_common.view
-
-    @property
-    def _can_query(self) -> bool:
-        return bool(self.catalog.searches and self.lens.store.layers)
-
-    def _queries(self) -> Any:
-        self._query = Query(self.session, self.lens, self.work, self.catalog.searches[0])
-        return self._query.view
-
-    def _dropped(self, name: str, content: bytes) -> None:
-        """Look for what is like a picture that was dropped on the page."""
-        self.bottom.open(QUERY)
-        if self._query is not None:
-            self._query.by_picture(name, content)
-
-    def _bottom(self) -> Bottom:
-        session = self.session
-        analyses = lambda: Analyses(session, self.lens, self.work, self.catalog, self.stops).view  # noqa: E731
-        more = [
-            *([Tab(IN_COMMON, self._shared)] if self.catalog.shared else []),
-            *([Tab(QUERY, self._queries)] if self._can_query else []),
-            *([Tab("Analyses", analyses)] if self.catalog.others else []),
-            Tab("Jobs", lambda: TaskList(session, self.work).view),
-            Tab("Plugins", lambda: PluginList(session, self.catalog.listed).view),
-        ]
-        more += page_tabs(session, self.lens, self.work, self.catalog, {*OWN, *(tab.title for tab in more)})
-        losses = lambda: Losses(session, self.work, self.catalog, self.walk)  # noqa: E731
-        return Bottom(session, self.walk, more, self.channels, losses)
-
-    def _inspector(self) -> list[Any]:
-        session, work, projecting = self.session, self.work, self.projecting
-        looking = Looking(session, projecting, self.catalog.attributions, self.stops)
-        views: list[Any] = [Inspector(session, self.walk, partial(places, projecting), looking).view]
-        if self.catalog.attributions:
-            explained = Attributions(session, work, looking, self.catalog.checks)
-            keep(session, looking, self.catalog.checks)
-            views.append(cornered(explained.view, maps_out(explained), **WIDE))
-        if self.catalog.neighbors:
-            views.append(Neighborhood(session, work, projecting, self.catalog, looking).view)
-        return views
-
     def _body(self) -> pn.Column:
         session = self.session
         strip = Architecture(session, self.stops, self.work, self.catalog)
@@ -250,18 +204,18 @@ class Explorer:
         self._controls = pane(
             "c", column, scroll=True, css_classes=["drawer"], stylesheets=[static("drawer.css")]
         )
-        inspector = self._inspector()
+        inspector = inspector_views(self.work, self.walk, self.projecting, self.catalog, self.places)
         return pn.Column(
             pane("x", strip.view),
             self._controls,
             *(pane(which, self.maps[which].panel()) for which in MAPS),
             pane("i", *inspector, scroll=True),
-            pane("t", self.bottom.view),
+            pane("t", self.below.bottom.view),
             *([self.channels.dialog.view] if self.channels else []),
             Banners(session).view,
             self.help.view,
             self.tour,
-            *([ImageDrop(self._dropped, session.guard)] if self._can_query else []),
+            *([ImageDrop(self.below.by_picture, session.guard)] if self.below.can_query else []),
             *strip.dialogs,
             self._keys(),  # the last: where it stands, all stands
             **FILL,

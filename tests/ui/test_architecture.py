@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from nnlens.models import Preprocess, load_model
 from nnlens.models.base import LayerInfo
+from nnlens.ui.architecture.boxes import is_bar
 from nnlens.ui.architecture.folding import Group, shown, shown_edges
 from nnlens.ui.architecture.graph import edges_of, graph_of, spans
 from nnlens.ui.architecture.layout import HEIGHT
 from nnlens.ui.architecture.naming import short
-from nnlens.ui.architecture.scene import ROOM, Scene
+from nnlens.ui.architecture.scene import READABLE, ROOM, Scene
 
 ARCHITECTURES = Path(__file__).parents[1] / "architectures"
 DEEP = ("ResNet50", "GoogLeNet", "MobileNetV2")
@@ -107,19 +108,30 @@ def test_deep_networks_fold_into_what_people_call_their_blocks(graphs):
     assert boxes == ["@input", "conv1", "maxpool", *bottlenecks, "avgpool", "fc"]
 
 
+@pytest.mark.parametrize("name", [*DEEP, "SqueezeNet"])
+def test_as_it_opens_every_face_can_be_read(graphs, name):
+    scene = Scene(graphs[name])
+    drawn = [scene.layout.boxes[part.key] for part in scene.shown if not is_bar(part)]
+    assert min(box.height for box in drawn) >= READABLE
+    if name == "GoogLeNet":  # four branches side by side, each face as high as a line of text
+        assert {f"inception{block}" for block in ("3a", "4e", "5b")} <= {
+            getattr(part, "title", "") for part in scene.shown
+        }
+
+
 def test_a_group_unfolds_and_folds_alone(graphs):
     scene = Scene(graphs["ResNet50"])
     before = list(scene.shown)
     key = next(group.key for group in scene.groups.values() if group.title == "layer2.0")
-    scene.toggle(key)
+    number = scene.number(key)
+    assert scene.turn([number]) == [number]
     assert {"layer2.0.conv1", "layer2.0.downsample.0"} <= {
         part.parts[0].key if isinstance(part, Group) else part.key for part in scene.shown
     }
     assert_sound(scene)
-    scene.toggle(key)
+    assert scene.turn([]) == []
     assert scene.shown == before
-    scene.toggle("no such group")
-    assert scene.shown == before
+    assert scene.turn([number, -1, 10_000]) == [number] and scene.number("no such group") is None
 
 
 @st.composite

@@ -148,8 +148,8 @@ def test_a_map_is_brushed_and_a_sample_inspected(page, run):
 def test_every_part_is_built_whatever_the_labels(tmp_path, labels):
     store = capture_embeddings(np.random.default_rng(0).normal(size=(60, 4)), tmp_path / "run", labels=labels)
     explorer = Explorer(Lens(store))
-    for tab in explorer.bottom.tabs:
-        explorer.bottom.open(tab.title)
+    for tab in explorer.below.bottom.tabs:
+        explorer.below.bottom.open(tab.title)
     for focus in (0, 59, None):
         explorer.session.state.focus = focus
     explorer.session.state.select([1, 2, 3], {"kind": "ids"})

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from nnlens.capturing import capture
-from nnlens.models import load_model
-from nnlens.samples import Samples, load_samples
+from nnlens.samples import Samples
 from nnlens.testing import tiny_model, tiny_store, wait_until
 from nnlens.testing.browser import ALL, WORDS
 from nnlens.testing.tiny_run import tiny_images
@@ -331,16 +330,3 @@ def test_another_run_is_opened_from_the_menu(tmp_path, explore, open_page):
     page.locator("select[data-act=run]").select_option("two")
     page.wait_for("30 samples", "30 in view")
     assert "run=two" in page.url and not page.errors
-
-
-def test_the_menus_of_an_attribution_are_obeyed(tmp_path, explore, open_page):
-    model, samples = load_model("zoo:digits"), load_samples("digits", "test", limit=60)
-    run = capture(model, samples, tmp_path / "run")
-    page = Page(open_page(f"{explore(run.path)}?focus={run.ids[0]}"))
-    page.wait_for_function("all('.heat img').length >= 3", timeout=120_000)
-    pictures = "JSON.stringify(all('.heat img').map(n => n.src).sort())"
-    before = page.evaluate(pictures)
-    page.locator("select[data-act=target]").select_option(index=4)
-    page.wait_for_function(f"before => {pictures} !== before", arg=before, timeout=120_000)
-    page.wait_for_function("all('.heat img').length >= 3", timeout=120_000)
-    assert page.evaluate(pictures) != before and not page.errors

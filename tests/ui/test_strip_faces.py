@@ -11,7 +11,12 @@ import xarray as xr
 from nnlens.models.base import LayerInfo
 from nnlens.ui.architecture import faces
 from nnlens.ui.architecture.faces import Focused, face, unfolded
+from nnlens.ui.architecture.room import Architecture
+from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.stops import stops
+from nnlens.ui.core.url import from_query, to_query
+from nnlens.ui.core.work import Work
 
 LAYERS = [LayerInfo("conv", "Conv2d", (4, 8, 8)), LayerInfo("far", "Conv2d", (4, 4, 4))]
 
@@ -90,3 +95,20 @@ def test_a_face_goes_from_its_lowest_to_its_highest_value():
     assert face(np.full((2, 2), np.nan)) == face(np.zeros((2, 2)))
     laid = unfolded(np.arange(10.0), 12, 44)
     assert laid.shape[0] > laid.shape[1] and np.isnan(laid).sum() == laid.size - 10
+
+
+def test_folds_of_the_address_are_those_that_the_network_has(tiny_lens):
+    session, catalog = Session(tiny_lens), Catalog(tiny_lens.registry)
+    strip = Architecture(session, stops(tiny_lens.store), Work(session), catalog).strip
+    assert strip.scene.groups, "nothing to fold"
+    before = strip.view.html
+    strip._fold(next(iter(strip.scene.groups)))
+    assert strip.view.html != before and session.state.choices["folds"] == "0"
+    other = Session(tiny_lens)
+    from_query(other, to_query(session) + "&theme=light")
+    again = Architecture(other, stops(tiny_lens.store), Work(other), catalog).strip
+    assert again.view.html == strip.view.html and not other.messages
+    strip._fold(next(iter(strip.scene.groups)))
+    assert strip.view.html == before and "folds" not in to_query(session)
+    other.state.choices = {"folds": "0,77,-1,<b>"}
+    assert again.view.html != before and "does not have" in other.messages[-1].text

@@ -72,7 +72,7 @@ def tab(page, name):
     page.get_by_role("tab", name=name, exact=True).click()
 
 
-def test_every_panel_gives_its_picture_and_the_values_it_shows(page, run, take):
+def test_every_panel_gives_its_picture_and_the_values_it_shows(page, run, take, open_page):
     store, lens = run, Lens(run, model="zoo:digits")
     label, prediction, loss = (run.samples[name].values for name in ("label", "prediction", "loss"))
     ones = run.ids[label == 1]
@@ -208,3 +208,71 @@ def test_every_panel_gives_its_picture_and_the_values_it_shows(page, run, take):
     rows = pd.read_csv(io.BytesIO(files["table.csv"]))
     assert sorted(rows["id"]) == ones.tolist()
     assert rows["loss"].is_monotonic_decreasing
+    reopens(page, open_page)
+
+
+STATE = """() => {
+  const shown = css => all(css).filter(n => n.checkVisibility())
+  const texts = css => shown(css).map(n => n.textContent.trim())
+  return {
+    selects: Object.fromEntries(shown('select[data-act]').map(n => [n.dataset.act, n.value])),
+    pressed: shown('[aria-pressed=true]').map(n => n.dataset.value).sort(),
+    tab: texts('[role=tab][aria-selected=true]'), pill: texts('.pill .n'), heads: texts('.ph'),
+    focus: texts('.head .b'), channel: texts('.dhead .b'), pairs: texts('.pair').slice(0, 3),
+    dark: getComputedStyle(shown('.ph')[0]).getPropertyValue('--nn-surface'),
+  }
+}"""
+
+
+def reopens(page, open_page):
+    """Set by hand what can be chosen, and open the address in a window that knows nothing of it."""
+    pick = lambda act, value: page.locator(f"select[data-act={act}]:visible").select_option(value)  # noqa: E731
+    tab(page, "Channels")
+    pick("layer", "relu2")
+    pick("sort", "index")
+    page.wait_for_function("location.search.includes('at.sort=index')")
+    tab(page, "Confusion")
+    pick("rows", "prediction")
+    page.locator("[data-act=norm][data-value=column]:visible").click()
+    pick("target", "3")
+    page.locator(".view[data-value=second]:visible").click()
+    page.locator("[data-act=theme]:visible").click()
+    tab(page, "Channels")
+    page.locator("button.ch:visible").nth(4).click()
+    page.wait_for_function("location.search.includes('at.channel=')")
+    page.evaluate(
+        "all('[role=tab]').find(n => n.textContent === 'Confusion').click()"
+    )  # the dialog lies over it
+    wanted = (
+        "at.tab=Confusion",
+        "at.sides",
+        "at.shade=column",
+        "at.target=3",
+        "at.picture=second",
+        "theme=dark",
+    )
+    page.wait_for_function(f"{json.dumps(wanted)}.every(each => location.search.includes(each))")
+    page.wait_for_function("Bokeh.documents[0].is_idle")
+    fresh = open_page(page.url)
+    fresh.evaluate(f"() => {{ window.all = {ALL}; window.words = {WORDS} }}")
+    state = lambda which: which.evaluate(STATE)  # noqa: E731
+    wait_until(
+        lambda: state(fresh) == state(page),
+        60,
+        what="the same view",
+        seen=lambda: (state(page), state(fresh)),
+    )
+    seen = state(fresh)
+    assert seen["selects"]["rows"] == "prediction"
+    assert seen["selects"]["target"] == "3"
+    assert seen["tab"] == ["Confusion"]
+    assert seen["pill"] and seen["channel"]
+    assert sorted(parse_qs(urlsplit(fresh.url).query).items()) == sorted(
+        parse_qs(urlsplit(page.url).query).items()
+    )
+    fresh.evaluate("all('[role=tab]').find(n => n.textContent === 'Channels').click()")
+    fresh.wait_for_function(
+        "all('select[data-act=sort]').some(n => n.checkVisibility() && n.value === 'index')"
+    )
+    assert fresh.locator("select[data-act=layer]:visible").input_value() == "relu2"
+    assert not [error for error in fresh.errors if "WebGL" not in error]

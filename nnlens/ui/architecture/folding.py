@@ -245,11 +245,14 @@ def shown_edges(boxes: Sequence[Part], edges: Sequence[Edge[str]]) -> list[Edge[
 
 
 def fold_to_fit(
-    parts: Sequence[Part], width_of: Callable[[frozenset[str]], float], most: float
+    parts: Sequence[Part],
+    width_of: Callable[[frozenset[str]], float],
+    most: float,
+    first: frozenset[str] = frozenset(),
 ) -> frozenset[str]:
-    """Choose what to fold so that a network is no wider than `most`: as little as does it.
+    """Choose what to fold so that a network is no wider than `most`: beside `first` as little as does it.
 
-    First layers with what only follows them, then blocks, then what has a common name, the inner before the outer.
+    Layers with what only follows them, then blocks, then what has a common name, the inner before the outer.
     """
     groups = list(groups_in(parts))
     steps = [[], *([g.key for g in groups if g.kind == kind] for kind in ("unit", "block"))]
@@ -258,7 +261,7 @@ def fold_to_fit(
     steps += [
         [key for key, at in depth.items() if at == level] for level in sorted({*depth.values()}, reverse=True)
     ]
-    folded: frozenset[str] = frozenset()
+    folded = first
     for step in steps:
         folded |= frozenset(step)
         if width_of(folded) <= most:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from nnlens.models.base import LayerInfo
@@ -14,6 +14,8 @@ from nnlens.ui.architecture.placed import Layout
 
 ROOM = 1200.0
 """Pixels that the strip has at 1440: what is wider is folded."""
+READABLE = 10.5
+"""Pixels of a face of one value within a frame: only rows that are too low make smaller ones."""
 
 
 class Scene:
@@ -37,7 +39,21 @@ class Scene:
         self.parts = folding.grouped(layers)
         self._top = boxes.largest(layers)
         self._layouts: dict[frozenset[str], Layout] = {}
-        self.folded = folding.fold_to_fit(self.parts, lambda folded: self._layout(folded).width, room)
+        self.folded = folding.fold_to_fit(
+            self.parts, lambda folded: self._layout(folded).width, room, self._crowded()
+        )
+        self._opened = self.folded
+
+    def number(self, key: str) -> int | None:
+        """Return the number of a group in the network; None of what is no group."""
+        return next((at for at, each in enumerate(self.groups) if each == key), None)
+
+    def turn(self, numbers: Iterable[int]) -> list[int]:
+        """Fold or unfold the groups of these numbers, all others as at first; return those that there are."""
+        keys = list(self.groups)
+        there = sorted({number for number in numbers if 0 <= number < len(keys)})
+        self.folded = self._opened ^ {keys[number] for number in there}
+        return there
 
     @cached_property
     def groups(self) -> Mapping[str, Group]:
@@ -66,17 +82,23 @@ class Scene:
         """Open groups that have words of their own, in place of their boxes."""
         return _frames(self.parts, self.folded)
 
-    def toggle(self, key: str) -> None:
-        """Fold a group, or unfold it."""
-        if key in self.groups:
-            self.folded ^= {key}
-
     def labelled(self, folded: frozenset[str] | None = None) -> frozenset[str]:
         """Return the boxes that have words below them: all outside of frames, but for bars."""
         chosen = self.folded if folded is None else folded
         framed = self._framed(chosen)
         parts = folding.shown(self.parts, chosen)
         return frozenset(part.key for part in parts if not (boxes.is_bar(part) or part.last.name in framed))
+
+    def _crowded(self) -> frozenset[str]:
+        """Return blocks of so many branches that their faces could not be read."""
+        layout = self._layout(frozenset())
+        small = {
+            layer.name
+            for layer in self.layers
+            if layer.spatial and not folding.is_minor(layer) and layout.boxes[layer.name].height < READABLE
+        }
+        blocks = (group for group in self.groups.values() if group.kind == "block")
+        return frozenset(block.key for block in blocks if small & {layer.name for layer in block.leaves})
 
     def _framed(self, folded: frozenset[str]) -> frozenset[str]:
         return frozenset(layer.name for group in _frames(self.parts, folded) for layer in group.leaves)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nnlens.schema import INPUT
+from nnlens.state import ids_in
 from nnlens.ui.architecture import drawing
 from nnlens.ui.architecture.boxes import is_bar
 from nnlens.ui.architecture.drawing import Look
@@ -16,11 +17,14 @@ from nnlens.ui.architecture.graph import graph_of
 from nnlens.ui.architecture.measures import Measures
 from nnlens.ui.architecture.scene import Scene
 from nnlens.ui.core.catalog import Catalog
+from nnlens.ui.core.choices import choose, follow
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop
 from nnlens.ui.core.work import Work
 from nnlens.ui.look.live import Faced
 
+FOLDS = "folds"
+"""What the address calls the groups that were folded or unfolded by hand: their numbers in the network."""
 WAITING = ("", "bone")
 """How a face is drawn that is on its way."""
 
@@ -54,12 +58,14 @@ class Strip:
             css="architecture.css",
             sizing_mode="stretch_both",
         )
+        self._turned: list[int] = []
         self._places = {layer.name: at for at, layer in enumerate(self.scene.layers)}
         self.focused = Focused(session, work, catalog.layer_means, self._dress)
         session.state.param.watch(session.guard(lambda _: self.paint()), ["map_a", "map_b"])
         session.hub.register("faces", lambda _: self.focused.ask(), "focus")
         measures.param.watch(session.guard(lambda _: self.paint()), "changes")
         self._rest()
+        follow(session, FOLDS, self._refold)
 
     def place(self, layer: str) -> int:
         """Return the place of a layer in the network."""
@@ -81,7 +87,18 @@ class Strip:
         self.measures.want([layer.name for layer, _ in boxes if layer.name in self.stops])
 
     def _fold(self, key: str) -> None:
-        self.scene.toggle(key)
+        """Fold a group, or unfold it; the address keeps it."""
+        number = self.scene.number(key)
+        if number is not None:
+            turned = {*self._turned} ^ {number}
+            choose(self.session, FOLDS, ",".join(map(str, sorted(turned))))
+
+    def _refold(self, text: str) -> None:
+        """Fold what was chosen; of a link what this network has."""
+        wanted = _numbers(text)
+        self._turned = self.scene.turn(wanted)
+        if len(self._turned) < len(wanted):
+            self.session.report("The address folds layers that this network does not have.", "info")
         self._rest()
 
     def _picked(self, layer: str, keys: Mapping[str, Any]) -> None:
@@ -95,3 +112,8 @@ class Strip:
         waiting = {name: WAITING for name in self.focused.wanted if more and name not in faces}
         dressed = {**waiting, **faces}
         self.view.faces = {str(self.place(name)): list(drawn) for name, drawn in dressed.items()}
+
+
+def _numbers(text: str) -> set[int]:
+    """Read the numbers of groups; what is none is left out."""
+    return {*ids_in([word[:6] for word in text.split(",")])}

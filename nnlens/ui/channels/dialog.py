@@ -17,6 +17,7 @@ from panel.custom import JSComponent
 from nnlens.ui.channels.grid import order_of
 from nnlens.ui.channels.heatmap import Floats, Heatmap
 from nnlens.ui.channels.measures import class_of
+from nnlens.ui.channels.photo import PHOTO, VALUES, over_photo, switch
 from nnlens.ui.channels.source import ChannelSource
 from nnlens.ui.channels.taking import dialog_out
 from nnlens.ui.channels.top import TopPhotos
@@ -27,6 +28,8 @@ from nnlens.ui.look.text import count, decimal, fill, joined, name, percent
 from nnlens.ui.look.theme import static
 
 BARS = 24
+SIDE = 240
+"""Pixels of the values."""
 
 
 class Outside(JSComponent):
@@ -61,12 +64,14 @@ class ChannelDialog:
         self._guard = source.session.guard
         self._built = False
         self._shown: Floats | None = None
+        self._form = VALUES
         source.views.append(self)
         state = source.session.state
         # both at once, and after the source, which turns to the layer first
         state.param.watch(self._guard(lambda *_: self._chosen(state.channel)), ["channel", "channel_layer"])
         source.param.watch(self._guard(lambda _: self.paint()), ["changes", "sort"])
         source.param.watch(self._guard(lambda _: self._moved()), "layer")
+        source.session.param.watch(self._guard(lambda _: self.paint()), "theme")
 
     @property
     def hidden(self) -> bool:
@@ -108,16 +113,25 @@ class ChannelDialog:
         actions: dict[str, Any] = {
             "close": lambda *_: self.close(),
             "step": lambda by, _: self._step(int(by)),
+            "form": lambda form, _: self._look(form),
         }
-        css = ["dialog.css", "bottom.css"]
+        css = ["dialog.css", "bottom.css", "menus.css"]
         self._values = Values(source)
         self._head = Live(actions=actions, guard=guard, css=css, height=52, styles={"flex": "none"})
-        shape = {"sizing_mode": "fixed", "width": 256, "height": 292, "styles": {"flex": "none"}}
+        shape: dict[str, Any] = {
+            "sizing_mode": "fixed",
+            "width": SIDE,
+            "height": SIDE + 36,
+            "styles": {"flex": "none"},
+        }
+        self._photo = Live(css=css, **shape)
+        self._switch = Live(actions=actions, guard=guard, css=css, width=SIDE, height=32, sizing_mode="fixed")
         self._heat = Heatmap(source.session, "values of the channel", self._unit, bar="below", **shape)
         self._numbers = Live(css=css, sizing_mode="stretch_both")
         self._top = TopPhotos(source)
         self._outside = Outside(guard(lambda: self.close()))
-        body = pn.Row(self._heat.view, self._numbers, **WIDE, height=292, styles={"gap": "16px"})
+        left = pn.Column(self._heat.view, self._photo, self._switch, width=SIDE, margin=0)
+        body = pn.Row(left, self._numbers, **WIDE, height=SIDE + 68, styles={"gap": "16px"})
         inner = pn.Column(
             body,
             self._top.view,
@@ -149,6 +163,7 @@ class ChannelDialog:
         with pn.io.hold():
             self._head.show(self._title(channel))
             self._top.paint()
+            self._draw_form()
             if source.result is None:
                 self._numbers.show(self._nothing())
                 return
@@ -164,23 +179,39 @@ class ChannelDialog:
             with pn.io.hold():
                 self._heat.show(values, self.source.count if self.source.dense else 0)
                 self._heat.mark(channel if self.source.dense else None)
+                self._draw_form()
                 self._numbers.show(self._facts(channel, values))
+
+    def _look(self, form: str) -> None:
+        """Show the values alone, or over the photo."""
+        self._form = PHOTO if form == PHOTO else VALUES
+        self._draw_form()
+
+    def _draw_form(self) -> None:
+        source, sample = self.source, self.source.session.state.focus
+        can = not source.dense and source.session.data.pictured and source.result is not None
+        over = can and self._form == PHOTO and self._shown is not None and sample is not None
+        with pn.io.hold():
+            self._heat.view.visible, self._photo.visible, self._switch.visible = not over, over, can
+            self._switch.show(switch(self._form))
+            if over and sample is not None and self._shown is not None:
+                self._photo.show(over_photo(source.session, sample, self._shown))
 
     def _title(self, channel: int) -> Markup:
         source = self.source
         measure, focus = source.measure, source.session.state.focus
         place = int(np.flatnonzero(order_of(source, measure) == channel)[0]) + 1
-        form = "×".join(map(str, source.stop.shape[1:])) or f"{source.count} units"
+        size = "×".join(map(str, source.stop.shape[1:])) or f"{source.count} units"
         where = "no sample in focus" if focus is None else f"sample {focus:,}"
         return fill(
             '<div class="dhead"><div class="grow"><div class="b cut">{word} {c} of {layer}</div>'
-            '<div class="cap cut">raw values · {where} · {form}</div></div>{back}'
+            '<div class="cap cut">raw values · {where} · {size}</div></div>{back}'
             '<span class="cap">{place} of {n} by {by}</span>{next}<span class="rule"></span>{close}</div>',
             word="Unit" if source.dense else "Channel",
             c=channel,
             layer=name(source.stop.title, 24),
             where=where,
-            form=form,
+            size=size,
             back=icon_button("chevron_left", "the channel before", "step", -1, key="before"),
             next=icon_button("chevron_right", "the next channel", "step", 1, key="after"),
             place=count(place),

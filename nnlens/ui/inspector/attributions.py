@@ -253,6 +253,8 @@ class Attributions:
 
 def _told(figure: Figure) -> str:
     """Say what the chosen picture shows."""
+    if figure.failed:
+        return "no map"
     return "what the network saw" if figure.name == "input" else figure.about or figure.caption
 
 

@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from nnlens.ui.core.session import Session
 from nnlens.ui.inspector.explanations import Offer, Outcome, Waiting
-from nnlens.ui.inspector.heat import SHOWN, Heat, product
 from nnlens.ui.inspector.told import about
+from nnlens.ui.look.heat import SHOWN, Heat, product
 from nnlens.ui.look.parts import button, icon, picture
 from nnlens.ui.look.pictures import data_url
 from nnlens.ui.look.progress import bar, state_words

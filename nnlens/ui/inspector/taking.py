@@ -17,8 +17,8 @@ from nnlens.ui.core.session import Session
 from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.core.taking import ROOM, bundle_download, figure_downloads, stem
 from nnlens.ui.inspector.figures import Figure, short
-from nnlens.ui.inspector.heat import Heat
 from nnlens.ui.inspector.looking import LABEL, PREDICTED
+from nnlens.ui.look.heat import Heat
 from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.look.text import plain
 

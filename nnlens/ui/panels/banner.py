@@ -9,7 +9,7 @@ from markupsafe import Markup
 from nnlens.ui.core.session import Message, Session
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import icon, icon_button
-from nnlens.ui.look.text import fill, joined, percent, plain
+from nnlens.ui.look.text import fill, joined, plain
 
 SHOWN = 3
 """Banners at one time; closing one brings back an earlier."""
@@ -62,14 +62,3 @@ def _row(message: Message, place: int) -> Markup:
         hint=plain(message.hint, 300) if message.hint else "",
         close=icon_button("close", "close this message", "close", place),
     )
-
-
-def warn_of_run(session: Session) -> None:
-    """Say what is wrong with the run as a whole."""
-    told = session.lens.store.metadata if session.lens else {}
-    if told.get("near_chance"):
-        session.report(
-            f"Accuracy {percent(told['accuracy'], 1)} is near chance.",
-            "warning",
-            "The usual cause is preprocessing: size, order of the colors, scale, mean.",
-        )
