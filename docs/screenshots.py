@@ -29,7 +29,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from nnlens import open_store
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL, FLAGS, READY
+from nnlens.testing.browser import ALL, FLAGS, NO_TOUR, READY
 
 HERE = Path(__file__).parent
 SIZES = ((1440, 900), (1920, 1080))
@@ -103,6 +103,7 @@ def pictures(browser: Browser, address: str, state: dict[str, str], name: Path) 
     for width, height in SIZES:
         for theme in THEMES:
             page = browser.new_page(viewport={"width": width, "height": height})
+            page.add_init_script(NO_TOUR)
             page.on("pageerror", partial(say, name.name))
             page.goto(f"{address}?{urlencode({**state, 'theme': theme})}")
             settle(page)

@@ -11,7 +11,7 @@ import pytest
 
 from nnlens.testing import tiny_store, wait_until
 from nnlens.testing.browser import ALL
-from nnlens.ui.panels.keys import HELP, POINTER
+from nnlens.ui.panels.keys import HELP
 
 pytestmark = pytest.mark.browser
 
@@ -119,7 +119,7 @@ def visit(url, open_page):
 
     def visited(query="", **options):
         page = open_page(url + query, **options)
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.evaluate(f"() => {{ window.all = {ALL} }}")
         page.wait_for_function("location.search.includes('map_a')")  # the page stands, its keys too
         page.get_by_text(re.compile("[0-9]+ in view")).first.wait_for()
@@ -191,7 +191,7 @@ def test_the_tour_comes_once(visit):
 
 # ------------------------------------------------------------------------------------------------------------ the help
 class Hands:
-    """A page, and for each line of the help what it says."""
+    """A page, and for each key of the help what it says; what the pointer does is tested where maps and panels are."""
 
     def __init__(self, page, run):
         self.page, self.run = page, run
@@ -200,15 +200,8 @@ class Hands:
         for key in keys:
             self.page.keyboard.press(key)
 
-    def selected(self, number=None):
-        if number == 0:
-            self.page.get_by_text("nothing selected").wait_for()
-        else:
-            here = f" === {number}" if number else " > 0"
-            self.page.wait_for_function(f"+(all('.pill b.n')[0]?.textContent ?? 0) {here}")
-
-    def count(self):
-        return int(self.page.evaluate("all('.pill b.n')[0]?.textContent.replace(',', '') ?? '0'"))
+    def selected(self, number):
+        self.page.wait_for_function(f"+(all('.pill b.n')[0]?.textContent ?? 0) === {number}")
 
     def filter(self, text):
         self.press("/", "Control+a")
@@ -224,28 +217,6 @@ class Hands:
         self.page.wait_for_function(
             "before => (all('.head .grow')[0]?.textContent ?? '') !== before", arg=before
         )
-
-    def map(self, which="a"):
-        box = self.page.locator(f".area-{which}").bounding_box()
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-    def drag(self, dx=90, dy=90, keys=(), which="a"):
-        x, y = self.map(which)
-        mouse = self.page.mouse
-        for key in keys:
-            self.page.keyboard.down(key)
-        mouse.move(x - dx, y - dy)
-        mouse.down()
-        for to in (
-            ((dx, -dy), (dx, dy), (-dx, dy), (-dx, -dy)) if not keys or keys != ("Shift",) else ((dx, dy),)
-        ):
-            mouse.move(x + to[0], y + to[1], steps=6)
-        mouse.up()
-        for key in keys:
-            self.page.keyboard.up(key)
-
-    def view(self):
-        return re.search("map_a_view=[^&]*", self.page.url)
 
     # ------------------------------------------------------------------------------------------------- the keys
     def walk(self):
@@ -303,84 +274,7 @@ class Hands:
         self.press("Enter")
         self.page.wait_for_function("all('.chip')[1].getAttribute('aria-pressed') === 'true'")
 
-    # ---------------------------------------------------------------------------------------------- the pointer
-    def rest(self):
-        self.press("j")
-        self.page.wait_for_function(RINGS)
-        place = self.page.evaluate(RINGS)
-        self.changes_sample(lambda: self.press("j"))
-        focus = self.sample()
-        self.page.mouse.move(5, 5)
-        self.changes_sample(lambda: self.page.mouse.move(*place, steps=3))
-        self.changes_sample(lambda: self.page.mouse.move(5, 5, steps=3))
-        assert self.sample() == focus
 
-    def click(self):
-        self.changes_sample(lambda: self.page.locator(".rank:not(.head)").nth(3).click())
-        self.changes_sample(lambda: self.page.mouse.click(*self.map("b")))
-
-    def lasso(self):
-        self.press("Escape")
-        self.selected(0)
-        self.drag()
-        self.selected()
-        assert "lasso" in self.page.url or self.page.wait_for_url(re.compile("lasso"))
-
-    def box(self):
-        self.press("Escape")
-        self.selected(0)
-        self.drag(keys=("Shift",))
-        self.selected()
-        self.page.wait_for_url(re.compile("%22box%22"))
-
-    def combine(self):
-        self.press("Escape")
-        self.selected(0)
-        self.drag(40, 40)
-        self.selected()
-        few = self.count()
-        self.drag(140, 140, ("Control",))
-        self.page.wait_for_function(f"+all('.pill b.n')[0].textContent > {few}")
-        many = self.count()
-        self.drag(40, 40, ("Alt",))
-        self.page.wait_for_function(f"+all('.pill b.n')[0].textContent < {many}")
-        self.press("Escape")
-
-    def wheel(self):
-        self.page.mouse.move(*self.map())
-        self.page.mouse.wheel(0, -400)
-        self.page.wait_for_url(re.compile("map_a_view="))
-
-    def double(self):
-        self.page.mouse.dblclick(*self.map())
-        self.page.wait_for_url(lambda url: "map_a_view=" not in url)
-        self.page.locator(".chip").nth(1).dblclick()
-        self.page.get_by_text("20 in view").first.wait_for()
-        self.page.locator("[data-act=all]").first.click()
-        self.page.get_by_text("60 in view").first.wait_for()
-
-    def shift(self):
-        self.page.locator(".stop").nth(1).click(modifiers=["Shift"])
-        self.page.wait_for_url(re.compile("map_b=conv"))
-
-
-RINGS = """() => {
-  // where the ring of the focus is on a map: what lies in a source of one place and nothing more
-  const found = [], seen = new Set()
-  const visit = view => {
-    if (!view || seen.has(view)) return
-    seen.add(view)
-    if (view.model?.type === 'Figure') found.push(view)
-    for (const child of view.child_views ?? []) visit(child)
-    try { for (const child of view.children()) visit(child) } catch {}
-  }
-  for (const root of Bokeh.index.roots) visit(root)
-  const view = found.find(each => each.model.toolbar.tools.some(tool => tool.type === 'LassoSelectTool'))
-  const ring = view.model.renderers.map(each => each.data_source.data)
-    .findLast(data => Object.keys(data).sort().join() === 'x,y' && data.x.length === 1)
-  const box = view.canvas_view.el.getBoundingClientRect()
-  return ring && [box.left + view.frame.x_scale.compute(ring.x[0]), box.top + view.frame.y_scale.compute(ring.y[0])]
-}"""
 CHECKS = {
     "j  k": Hands.walk,
     "esc": Hands.leave,
@@ -390,25 +284,16 @@ CHECKS = {
     "?": Hands.help,
     "arrows": Hands.arrows,
     "enter": Hands.enter,
-    "rest": Hands.rest,
-    "click": Hands.click,
-    "drag": Hands.lasso,
-    "shift drag": Hands.box,
-    "ctrl, alt drag": Hands.combine,
-    "wheel": Hands.wheel,
-    "double click": Hands.double,
-    "shift click": Hands.shift,
 }
 
 
 def test_every_key_of_the_help_does_what_it_says(visit, folder):
     from nnlens import Lens
 
-    assert [key for key, _ in (*HELP, *POINTER)] == list(CHECKS)
+    assert [key for key, _ in HELP] == list(CHECKS)
     hands = Hands(visit("?run=one"), Lens(folder / "one").store)
     for check in CHECKS.values():
         check(hands)
-        print("DONE", check, len(hands.page.errors), flush=True)
 
 
 def test_about_names_model_data_versions_and_license(visit, folder):
