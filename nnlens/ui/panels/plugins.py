@@ -50,7 +50,8 @@ def _list(plugins: Sequence[PluginInfo]) -> Markup:
             action=hints,
         )
     return fill(
-        '<div class="scroll list" data-scroll><div class="h3"><span>{good} loaded</span><span '
+        '<div class="scroll list" data-scroll tabindex="0" role="region" aria-label="plugins">'
+        '<div class="h3"><span>{good} loaded</span><span '
         'class="cap">{bad}</span></div>'
         "{rows}{hints}</div>",
         good=len(plugins) - failed,
