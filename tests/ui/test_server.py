@@ -92,10 +92,19 @@ def test_other_pictures_are_not_there(served, run, path):
     assert caught.value.code == 404 and "Traceback" not in body and str(run.path) not in body
 
 
-def test_a_foreign_host_name_gets_no_pictures(served, run):
-    address = SOURCES.offer(run.name, "key", run.images)
-    assert status(served, f"/{address}/1", {"Host": "evil.example"}) == 403
-    assert status(served, f"/{address}/1", {"Host": "localhost"}) == 200
+def test_a_foreign_host_name_gets_nothing(served, run):
+    picture = f"/{SOURCES.offer(run.name, 'key', run.images)}/1"
+    for path in ("/", picture, "/static/js/bokeh.min.js", "/ws", "/nothing"):
+        for host in (
+            "evil.example",
+            "evil.example:80",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "[x",
+        ):
+            assert status(served, path, {"Host": host}) in (400, 403), (path, host)
+    for host in ("localhost", "127.0.0.1:80"):
+        assert status(served, "/", {"Host": host}) == status(served, picture, {"Host": host}) == 200
 
 
 def test_a_foreign_page_gets_no_connection(served):

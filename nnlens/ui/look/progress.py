@@ -24,8 +24,9 @@ def bar(task: Task) -> Markup:
     """Draw how far a task is."""
     share = task.share
     return fill(
-        '<div class="bar-line" role="progressbar" aria-valuenow="{at}"><i class="{kind}" '
+        '<div class="bar-line" role="progressbar" aria-label="{what}" aria-valuenow="{at}"><i class="{kind}" '
         'style="width:{at}%"></i></div>',
+        what=plain(task.title),
         at=f"{100 * (share if share is not None else 1):.0f}",
         kind="" if share is not None else "unknown",
     )

@@ -53,6 +53,8 @@ def _components(tokens: Mapping[str, str]) -> dict[str, Any]:
     return {
         "MuiButtonBase": {"defaultProps": {"disableRipple": True}, **root(**{"&.Mui-focusVisible": ring})},
         "MuiButton": root(fontSize=13, lineHeight="16px", padding="5px 12px", minHeight=28, boxShadow="none"),
+        # the page's title is its first heading; its blank ones, which only keep a place, are none
+        "MuiTypography": {"defaultProps": {"variantMapping": {"h3": "h1", "h5": "div"}}},
         "MuiTab": root(minHeight=40, padding="0 10px", fontSize=13, fontWeight=400, minWidth=0),
         "MuiTabs": root(minHeight=40, paddingLeft="6px", borderBottom=f"1px solid {tokens['line']}"),
         "MuiToggleButton": root(padding="0 8px", height=28, fontSize=12, lineHeight="16px"),
@@ -98,7 +100,8 @@ def page_style() -> dict[str, Any]:
             "padding": "0 16px !important",
             "margin": "0 !important",
         },
-        "& .MuiAppBar-root .MuiLinearProgress-root": {"position": "absolute", "bottom": 0, "height": "2px"},
+        # jobs have rings with names; this bar has none, and is drawn even when it is not asked for
+        "& .MuiAppBar-root .MuiLinearProgress-root": {"display": "none"},
         "& .title": {"color": "var(--nn-ink) !important", "fontSize": "16px !important", "fontWeight": 700},
         "& .main": {"backgroundColor": "var(--nn-app)"},
     }

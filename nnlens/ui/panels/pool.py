@@ -147,11 +147,12 @@ class Ranking(Worst):
     """Rows: picture, id, label, prediction, loss, confidence."""
 
     HEAD = Markup(
-        '<div class="rank head cap" role="row"><span></span><span class="num">id</span><span>label</span>'
+        '<div class="rank head cap" aria-hidden="true"><span></span><span class="num">id</span><span>label</span>'
         '<span>pred</span><span class="num">loss</span><span class="num">conf.</span></div>'
     )
     SHORT_HEAD = Markup(
-        '<div class="rank short head cap" role="row"><span></span><span class="num">id</span><span>label</span></div>'
+        '<div class="rank short head cap" aria-hidden="true"><span></span>'
+        '<span class="num">id</span><span>label</span></div>'
     )
 
     @property
@@ -164,7 +165,7 @@ class Ranking(Worst):
         urls = self.session.image_urls(samples)
         rows = joined(self._row(sample, url) for sample, url in zip(samples, urls, strict=True))
         return fill(
-            '<div class="ranks" data-walk role="table" aria-label="{words}">{h}{r}</div>',
+            '<div class="ranks" data-walk role="group" aria-label="{words}">{h}{r}</div>',
             words=f"{self.title.lower()}{' samples' if self.session.data.scored else ''}",
             h=self.HEAD if self.session.data.scored else self.SHORT_HEAD,
             r=rows,
@@ -177,7 +178,7 @@ class Ranking(Worst):
             return self._short_row(sample, url, at)
         chance = None if data.logit is None else confidence(data.logit[at])
         return fill(
-            '<button class="rank {on}" type="button" role="row" data-act="focus" data-value="{id}" data-key="rank{id}">'
+            '<button class="rank {on}" type="button" data-act="focus" data-value="{id}" data-key="rank{id}">'
             '{image}<span class="num">{n}</span><span class="cut">{label}</span><span class="cut">{prediction}</span>'
             '<span class="num">{loss}</span><span class="num">{chance}</span></button>',
             on="on" if sample == session.state.focus else "",
@@ -193,7 +194,7 @@ class Ranking(Worst):
     def _short_row(self, sample: int, url: str, at: int) -> Markup:
         """Draw a row of a run without predictions."""
         return fill(
-            '<button class="rank short {on}" type="button" role="row" data-act="focus" data-value="{id}"'
+            '<button class="rank short {on}" type="button" data-act="focus" data-value="{id}"'
             ' data-key="rank{id}">{image}<span class="num">{n}</span><span class="cut">{label}</span></button>',
             on="on" if sample == self.session.state.focus else "",
             id=sample,

@@ -36,7 +36,10 @@ class TaskList:
             "What takes longer than a moment is computed in a process of its own, and listed here.",
         )
         self.view.show(
-            fill('<div class="scroll list" data-scroll role="log" aria-label="jobs">{rows}</div>', rows=body)
+            fill(
+                '<div class="scroll list" data-scroll role="log" aria-label="jobs" tabindex="0">{rows}</div>',
+                rows=body,
+            )
         )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 import panel_material_ui as pmui
-from tornado.httputil import HTTPHeaders
-from tornado.web import OutputTransform
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.routing import Matcher
+from tornado.web import OutputTransform, RequestHandler
 
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import empty
@@ -42,6 +44,37 @@ class SafeHeaders(OutputTransform):
         for name, value in HEADERS.items():
             headers[name] = value
         return status_code, headers, chunk
+
+
+LOCAL = frozenset({"localhost", "127.0.0.1"})
+
+
+class ForeignHost(Matcher):
+    """Matches a request for a host name that is not this machine's own.
+
+    A page elsewhere can have its own name point here (DNS rebinding), and would then read answers as if they were its
+    own: page, pictures and scripts alike.
+    """
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Return no arguments where it matches, None where it does not."""
+        try:
+            host = urlsplit(f"//{request.host}").hostname
+        except ValueError:
+            host = None
+        return None if host in LOCAL else {}
+
+
+class Refused(RequestHandler):
+    """Answers 403 and no more."""
+
+    def prepare(self) -> None:
+        """Refuse, whatever is asked for."""
+        self.send_error(403)
+
+    def write_error(self, status_code: int, **_: object) -> None:
+        """Say no more than the number."""
+        self.finish(f"{status_code}")
 
 
 class Seats:

@@ -23,12 +23,13 @@ import panel_material_ui as pmui
 from panel.io.server import get_server
 from tornado.ioloop import PeriodicCallback
 from tornado.iostream import StreamClosedError
+from tornado.routing import Rule
 from tornado.websocket import WebSocketClosedError
 
 from nnlens.errors import NNLensError
 from nnlens.ui import routes
 from nnlens.ui.look.shell import configure
-from nnlens.ui.serving.limits import SafeHeaders, Seats, busy_page, error_page
+from nnlens.ui.serving.limits import ForeignHost, Refused, SafeHeaders, Seats, busy_page, error_page
 from nnlens.ui.serving.ports import HOST, free_port
 from nnlens.ui.serving.runs import Runs, RunShow
 
@@ -172,7 +173,7 @@ def _server(show: Show, port: int, seats: int) -> Served:
     )
     application = server._tornado
     application.transforms.append(SafeHeaders)
-    application.settings["nnlens_local_only"] = True
+    application.default_router.rules.insert(0, Rule(ForeignHost(), Refused))
     PeriodicCallback(Closed(server).look, LOOK).start()
     return Served(f"http://{HOST}:{port}/", server)
 

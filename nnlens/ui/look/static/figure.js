@@ -54,6 +54,7 @@ const listen = () => {
   // Bokeh takes a button held still for 0.3 s as a press, and ignores the drag that follows: a lasso begun with thought
   const touch = canvas.ui_event_bus?.ui_gestures
   if (touch) touch._start_timeout = () => {}
+  surface.setAttribute('role', 'group')
   surface.setAttribute('aria-label', label)
   // a plot clicked with the mouse wears no ring; one reached by keys has the page's own, not Bokeh's pale dots
   surface.style.outline = 'none'

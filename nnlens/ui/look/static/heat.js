@@ -9,5 +9,5 @@ const fit = () => {
 }
 if (cb_obj.event_name === 'mouseenter') {
   const surface = cb_context.index.find_one_by_id(figure.id)?.canvas_view?.events_el
-  if (surface && !s.named) { s.named = true; surface.setAttribute('aria-label', label); surface.style.outline = 'none' }
+  if (surface && !s.named) { s.named = true; surface.setAttribute('role', 'group'); surface.setAttribute('aria-label', label); surface.style.outline = 'none' }
 } else fit()

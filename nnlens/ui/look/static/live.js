@@ -10,6 +10,18 @@ if (plot?._measure_layout && !plot.nn_measure) {
   }
 }
 
+// Tabulator's pages are buttons straight inside of its grid, where a screen reader finds rows only: a row of their own
+const table = model_of('panel.models.tabulator.DataTabulator')?.default_view?.prototype
+if (table?.tableBuilt && !table.nn_built) {
+  table.nn_built = table.tableBuilt
+  table.tableBuilt = function (...args) {
+    this.nn_built(...args)
+    const parts = {tableholder: 'rowgroup', table: 'presentation', footer: 'rowgroup', 'footer-contents': 'row', paginator: 'gridcell'}
+    for (const [part, role] of Object.entries(parts))
+      for (const node of this.shadow_el.querySelectorAll(`.tabulator-${part}`)) node.setAttribute('role', role)
+  }
+}
+
 // Panel's widgets write back what the server has given them. Where the next value has overtaken it meanwhile, that
 // undoes it and looks like a choice of the user. So without a touch a widget cannot go back to what it was just given.
 const TOUCHES = ['pointerdown', 'keydown', 'click', 'input'], GIVEN = ['value', 'active']
