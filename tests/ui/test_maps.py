@@ -192,3 +192,10 @@ def test_a_view_of_an_address_in_which_nothing_is_shows_all(area, session, synth
     session.state.map_a = replace(session.state.map_a, extent=(900.0, 900.0, 901.0, 901.0))
     area.set_result(synthetic.projection(session.data))
     assert all_in_view(area) and session.state.map_a.extent is None
+
+
+def test_a_map_of_fewer_samples_follows_one_of_all(area, session, synthetic):
+    area.set_result(synthetic.projection(session.data))
+    looks(area, area.scene.view)
+    area.set_result(synthetic.projection(session.data, left_out=1_900))
+    assert len(area.scene) == 100 and session.messages == []

@@ -110,14 +110,14 @@ class Scene:
         return self.solid is not None and self.solid.z is not None
 
     def take(self, projection: Projection | None, turn: Turn) -> None:
-        """Take another projection, seen from where `turn` says; `show` must follow."""
+        """Take another projection, seen from where `turn` says."""
         self.solid, self.turn = projection, turn
-        self.projection = None if projection is None else turned(projection, turn)
+        # the rows of the one before may be more than there are now
+        self.show(None if projection is None else turned(projection, turn), self.by, self.visible)
 
     def rotate(self, turn: Turn) -> None:
         """See the same from elsewhere."""
         self.take(self.solid, turn)
-        self.look(self.view, self.width, self.height)
 
     def look(self, view: Extent, width: int, height: int) -> None:
         """Set what is in view, and on how many pixels."""
