@@ -12,6 +12,7 @@ import xarray as xr
 
 from nnlens import Analysis, Lens
 from nnlens.errors import AnalysisError
+from nnlens.jobs import Job
 from nnlens.lens.running import recent
 from nnlens.registry import Registry
 from nnlens.testing import wait_until
@@ -21,6 +22,7 @@ from nnlens.ui.core.stops import stops
 from nnlens.ui.core.work import Work
 from nnlens.ui.inspector.attributions import Attributions
 from nnlens.ui.inspector.looking import PICTURE, Looking
+from nnlens.ui.inspector.neighborhood import Neighborhood
 
 FLAT, DEEP = ("sample", "y", "x"), ("sample", "channel", "y", "x")
 ASKED = []
@@ -274,3 +276,22 @@ def test_the_strength_of_the_map_can_be_set(shown):
     settled(shown)
     assert "--strength:40%" in do(shown, "strength", "40")
     assert "--strength:100%" in do(shown, "strength", "1e9")
+
+
+def test_a_search_for_neighbors_tells_how_far_it_is_and_is_cancelled(shown, monkeypatch):
+    job = Job("key", "neighbors")
+    monkeypatch.setattr("nnlens.ui.core.work.submit", lambda *_: job)
+    place = SimpleNamespace(shown=SimpleNamespace(layer="fc1"))
+    work = Work(shown.session)
+    projecting = SimpleNamespace(places={"a": place}, title_of=str, param=Work(shown.session).param)
+    tool = SimpleNamespace(id="some:neighbors", title="Neighbors")
+    catalog = SimpleNamespace(neighbors=[tool], tool=lambda _: tool)
+    monkeypatch.setattr(type(shown.session.lens), "estimate", lambda *_, **__: 4.0)
+    near = Neighborhood(shown.session, work, projecting, catalog, shown.looking)
+    assert "about 4 s" in near.view.html and "Find neighbors" in near.view.html
+    near.view._handle_msg({"act": "compute", "value": tool.id})
+    job.begin(lambda: None)
+    job.move(1, 4, "looking around")
+    assert "looking around" in near.view.html and "25 %" in near.view.html
+    near.view._handle_msg({"act": "cancel", "value": ""})
+    assert job.state == "cancelled" and "Find neighbors" in near.view.html

@@ -93,7 +93,7 @@ class Inspector:
                 menu.select_option(value)
 
     def told(self):
-        return self.text(".told")[0]
+        return self.text(".explained")[0]
 
     def pressed(self, name):
         self.press(f".view[data-value={name}]:not([aria-pressed=true])")
@@ -214,10 +214,10 @@ def test_target_layer_and_strength_are_obeyed_and_told(inspector, lens):
     inspector.settled()
     sample = inspector.sample
     predicted = int(lens.store.samples["prediction"].sel(sample=sample))
-    inspector.wait_for(f"text('.told')[0] === 'layer pool · for {predicted} (predicted)'")
+    inspector.wait_for(f"text('.explained')[0] === 'layer pool · for {predicted} (predicted)'")
     other = (predicted + 1) % 10
     inspector.choose(target=str(other), at="conv1")
-    inspector.wait_for(f"text('.told')[0] === 'layer conv1 · for {other}'")
+    inspector.wait_for(f"text('.explained')[0] === 'layer conv1 · for {other}'")
     inspector.settled()
     result = lens.run(FIRST, sample=[sample], layer="conv1", target=other)
     inspector.same("first", result)
@@ -236,7 +236,7 @@ def test_target_layer_and_strength_are_obeyed_and_told(inspector, lens):
     )
     inspector.wait_for("getComputedStyle(all('.heat .over')[0]).opacity === '0.4'")
     inspector.choose(target="label")
-    inspector.wait_for("text('.told')[0].endsWith('(its label)')")
+    inspector.wait_for("text('.explained')[0].endsWith('(its label)')")
     assert inspector.page.evaluate("getComputedStyle(all('.heat .over')[0]).opacity") == "0.4"
     inspector.choose(target="", at="pool")
 
@@ -255,11 +255,11 @@ def test_a_row_of_the_table_of_all_classes_shows_its_map(inspector, lens):
     assert [float(score.replace("−", "-")) for _, score in scores] == pytest.approx(logit[order], abs=6e-4)
     for code in order[[2, 9]]:
         inspector.press(f".classes [data-value='{code}']")
-        inspector.wait_for(f"text('.told')[0] === 'layer pool · for {code}'")
+        inspector.wait_for(f"text('.explained')[0] === 'layer pool · for {code}'")
         inspector.settled()
         inspector.same("first", lens.run(FIRST, sample=[sample], layer="pool", target=int(code)))
     inspector.press(f".classes [data-value='{code}']")  # once more: back to the predicted class
-    inspector.wait_for("text('.told')[0].endsWith('(predicted)')")
+    inspector.wait_for("text('.explained')[0].endsWith('(predicted)')")
     inspector.press("[data-act=whole]")
     inspector.wait_for("all('.bar[data-act=explain]').length === 10")
 
@@ -279,7 +279,7 @@ def test_a_channel_is_projected_back_from_its_maximum_and_from_its_whole_map(ins
             "before => { const n = all('.view[data-value=first] .over')[0]; return n && n.src !== before }",
             arg=before if signal == "map" else "",
         )
-        inspector.wait_for(f"text('.told')[0] === 'channel {channel} of conv2'")
+        inspector.wait_for(f"text('.explained')[0] === 'channel {channel} of conv2'")
         asked = {"layer": "conv2", "channel": channel, "signal": signal}
         inspector.same("first", lens.run("nnlens-attribution:deconv", sample=[sample], **asked))
         found.append(inspector.drawn("first"))
@@ -289,11 +289,11 @@ def test_a_channel_is_projected_back_from_its_maximum_and_from_its_whole_map(ins
     before = inspector.page.evaluate(place)
     inspector.page.locator("input[data-act=channel]").fill("999")
     inspector.page.keyboard.press("Enter")
-    inspector.wait_for("text('.why')[0]?.includes('There is no channel of conv2 999')")
-    assert "They go from 0 to 31." in inspector.text(".why")[0]
+    inspector.wait_for("text('.why[role=alert]')[0]?.includes('There is no channel of conv2 999')")
+    assert "They go from 0 to 31." in inspector.text(".why[role=alert]")[0]
     assert inspector.page.evaluate(place) == before and inspector.source("second")
     inspector.choose(first=FIRST, at="pool")
-    inspector.wait_for("!all('.why').length")
+    inspector.wait_for("!all('.why[role=alert]').length")
 
 
 def test_what_takes_long_is_offered_and_cancelled(inspector):

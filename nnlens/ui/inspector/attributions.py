@@ -166,7 +166,7 @@ class Attributions:
         return fill(
             '<div class="part" style="--strength:{strength}"><div class="h3"><span>Attribution</span>'
             '<span class="picks">{method}<span class="cap">for</span>{target}</span></div>{settings}'
-            '{row}<div class="cap cut told" title="{told}">{told}</div>{troubles}{large}{scale}{checks}</div>',
+            '{row}<div class="cap cut explained" title="{told}">{told}</div>{troubles}{large}{scale}{checks}</div>',
             strength=f"{self.looking.strength}%",
             method=menu("first", "method", [(t.id, t.title) for t in self.looking.tools], self.looking.first),
             target=self._target_menu(),

@@ -11,11 +11,12 @@ from markupsafe import Markup
 from nnlens.errors import NNLensError
 from nnlens.ui.core.catalog import Catalog, Tool
 from nnlens.ui.core.session import Session
-from nnlens.ui.core.work import Work
+from nnlens.ui.core.work import Task, Work
 from nnlens.ui.inspector.looking import Looking
 from nnlens.ui.inspector.waves import ORDER, Waves, window_of
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import button
+from nnlens.ui.look.progress import bar, state_words
 from nnlens.ui.look.text import decimal, fill, joined, plain, seconds
 from nnlens.ui.look.tiles import tile
 from nnlens.ui.maps.projecting import Projecting
@@ -42,9 +43,11 @@ class Neighborhood:
         self.session, self.work, self.projecting, self.catalog = session, work, projecting, catalog
         self.looking, self.waves, self.raw = looking, Waves(session), False
         self._found: dict[str, xr.Dataset | None] = {}
+        self._searching = False
         actions = {
             "focus": lambda sample, _: setattr(session.state, "focus", int(sample)),
             "compute": lambda analysis, _: self._compute(analysis),
+            "cancel": lambda *_: self._cancel(),
             "raw": lambda *_: self._toggle(),
         }
         self.view = Live(
@@ -53,6 +56,7 @@ class Neighborhood:
         if catalog.neighbors:
             looking.param.watch(session.guard(lambda *_: session.later(self.paint)), "sample")
             projecting.param.watch(session.guard(lambda _: self._moved()), "changes")
+            work.param.watch(session.guard(lambda _: self._progressed()), "changes")
             self.paint()
 
     @property
@@ -65,6 +69,14 @@ class Neighborhood:
         """Look again: a map that was computed may have found neighbors on its way."""
         if self._found.get(self.layer) is None:
             self._found.pop(self.layer, None)
+            self.paint()
+
+    def _progressed(self) -> None:
+        """Say how far the search is, and offer it again once it is over."""
+        searching = self._running(self.catalog.neighbors[0]) is not None
+        if searching or self._searching:
+            # other tasks change nothing here, and an estimate takes milliseconds
+            self._searching = searching
             self.paint()
 
     def result(self) -> xr.Dataset | None:
@@ -92,8 +104,8 @@ class Neighborhood:
         layer = self.layer
         tool = self.catalog.tool(analysis)
         if tool is not None:
-            title = f"{tool.title} of {self.projecting.title_of(layer)}"
-            self.work.submit(tool.id, title, lambda result: self._arrived(layer, result), {"layer": layer})
+            arrived = lambda result: self._arrived(layer, result)  # noqa: E731
+            self.work.submit(tool.id, self._title(tool, layer), arrived, {"layer": layer})
             self.paint()
 
     def _arrived(self, layer: str, result: xr.Dataset) -> None:
@@ -122,16 +134,36 @@ class Neighborhood:
 
     def _offer(self) -> Markup:
         tool = self.catalog.neighbors[0]
-        running = any(task.running and tool.title in task.title for task in self.work.tasks)
-        if running:
+        task = self._running(tool)
+        if task is not None:
             return fill(
-                '<div class="near" role="status" aria-label="computing">{bones}</div>', bones=_bones()
+                '<div class="near" role="status" aria-label="computing">{bones}</div>'
+                '<div class="state cap">{bar}<span class="grow cut">{words}</span>{cancel}</div>',
+                bones=_bones(),
+                bar=bar(task),
+                words=state_words(task),
+                cancel=button("Cancel", "cancel", title="cancel the search for neighbors"),
             )
         return fill(
             '<div class="cap offer">Not computed yet{time}. {button}</div>',
             time=self._time(tool),
             button=button("Find neighbors", "compute", tool.id),
         )
+
+    def _running(self, tool: Tool) -> Task | None:
+        """Return the task that looks for neighbors on this layer."""
+        title = self._title(tool, self.layer)
+        return next((task for task in self.work.running if task.title == title), None)
+
+    def _title(self, tool: Tool, layer: str) -> str:
+        return f"{tool.title} of {self.projecting.title_of(layer)}"
+
+    def _cancel(self) -> None:
+        """Look for neighbors no longer; they are offered again."""
+        task = self._running(self.catalog.neighbors[0])
+        if task is not None:
+            self.work.cancel(task)
+            self.paint()
 
     def _time(self, tool: Tool) -> str:
         lens = self.session.lens
