@@ -161,7 +161,7 @@ def test_the_tour_of_a_first_visit_covers_nothing_it_tells_of_and_takes_nothing_
     page.get_by_role("button", name="Take the tour").click()
     page.get_by_role("dialog", name=re.compile("1 of 5")).wait_for()
     page.keyboard.press("ArrowRight")
-    page.get_by_role("button", name="Back").click()
+    page.get_by_role("button", name="Back", exact=True).click()
     page.get_by_role("dialog", name=re.compile("1 of 5")).wait_for()
     page.keyboard.press("Escape")
     page.wait_for_function(f"!{CARD}")
