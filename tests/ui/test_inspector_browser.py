@@ -375,11 +375,15 @@ def test_hover_previews_and_gives_the_focus_back_and_a_click_keeps(inspector, le
     x, y = points[apart.min(axis=1).argmax(), 2:]
     sample = at(lens, points[apart.min(axis=1).argmax(), :2])
     assert sample != focus
+    before = inspector.source("first")
     inspector.page.mouse.move(x - 40, y - 3)
     inspector.page.mouse.move(x, y)
     inspector.wait_for(f"text('.head .grow')[0] === 'Sample {sample:,}'")
     assert "under the pointer" in inspector.text(".head")[0]
-    inspector.settled()
+    inspector.wait_for(
+        "before => { const n = all('.view[data-value=first] .over')[0]; return n && n.src !== before }",
+        arg=before,
+    )  # the record does not wait for its map
     inspector.same("first", lens.run(FIRST, sample=[sample], layer="pool"))
     inspector.page.mouse.move(720, 20, steps=4)
     inspector.wait_for(f"text('.head .grow')[0] === 'Sample {focus:,}'")
