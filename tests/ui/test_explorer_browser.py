@@ -100,6 +100,32 @@ def test_a_filter_without_result_offers_one_that_has(page, run):
     page.wait_for("cannot be read")
 
 
+def test_a_filter_is_completed_by_the_keyboard(page):
+    field, options = "all('input[role=combobox]')[0]", "all('[role=listbox]:popover-open [role=option]')"
+    words = f"{options}.map(n => n.firstChild.textContent).join('|')"
+    page.press("/")
+    page.keyboard.type("la")
+    page.wait_for_function(f"{words} === 'label' && {field}.getAttribute('aria-expanded') === 'true'")
+    page.press("Tab")
+    page.wait_for_function(f"{field}.value === 'label ' && {words}.startsWith('==|!=')")
+    page.press("ArrowDown")
+    page.wait_for_function(f"{field}.getAttribute('aria-activedescendant') === {options}[0].id")
+    page.press("Enter")
+    page.wait_for_function(f"{field}.value === 'label == ' && {options}.length >= 3")
+    page.press("Escape")
+    page.wait_for_function(f"{field}.getAttribute('aria-expanded') === 'false'")
+    page.keyboard.type("1")
+    page.press("Enter")
+    page.wait_for("20 selected", "20 samples match")
+    page.press("Control+a")
+    page.press("Delete")
+    page.wait_for_function(f"{words}.startsWith('label == 1|')")
+    page.keyboard.type("lable == 1")
+    page.press("Enter")
+    page.wait_for("Did you mean label?")
+    page.wait_for_function("all('.fault mark')[0].textContent === 'lable'")
+
+
 def test_of_two_filters_in_quick_succession_the_last_one_holds(page):
     for place in range(4):
         page.filter(f"label == {place % 3}")

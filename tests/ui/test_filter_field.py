@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -23,7 +21,7 @@ def session():
 
 
 def enter(field, text):
-    field.input._handle_enter(SimpleNamespace(data={"target": {"value": text}}))
+    field.input._handle_msg({"enter": text})
 
 
 def test_a_filter_selects_and_an_empty_one_takes_that_back(session):
@@ -68,3 +66,26 @@ def test_columns_of_results_can_be_named(session):
     session.data.extras["score"] = np.array([1, 2, np.nan, 4], "f4")
     enter(field, "score >= 2 and not isnull(score)")
     assert session.state.selection.samples.tolist() == [1, 3]
+
+
+def test_the_field_offers_what_may_come_next_and_what_came_before(session):
+    field = FilterField(session)
+    field.input._handle_msg({"ask": 3, "text": "label == ", "caret": 9})
+    assert field.input.offers["ask"] == 3
+    assert [way["insert"] for way in field.input.offers["offers"]][:2] == ["'0' ", "'1' "]
+    enter(field, "loss > 1")
+    enter(field, "label == 9")
+    recent = [way["insert"] for way in field.offers("", 0)["offers"] if way["kind"] == "recent"]
+    assert recent == ["label == 9", "loss > 1"]
+    field.input._handle_msg({"ask": 4, "text": 7, "caret": "x"})
+    field.input._handle_msg("anything")
+    assert field.input.offers["ask"] == 3 and not session.messages
+
+
+@pytest.mark.parametrize(
+    ("text", "there"), [("loss > 1 and lable == 9", "lable"), ("label == '77'", "&#39;77&#39;")]
+)
+def test_what_is_wrong_is_marked(session, text, there):
+    field = FilterField(session)
+    enter(field, text)
+    assert f"<mark>{there}</mark>" in field.message.html

@@ -8,16 +8,22 @@ import numpy as np
 import panel as pn
 from markupsafe import Markup
 
+from nnlens.completing import complete, fault
 from nnlens.errors import FilterError
 from nnlens.filter_hints import explain_empty
 from nnlens.filtering import EXAMPLE, select_where
 from nnlens.state import Mask
 from nnlens.ui.core.record import texts
 from nnlens.ui.core.session import Session
-from nnlens.ui.look.fields import SLIM, Line
+from nnlens.ui.look.combobox import Combobox, Offered
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import WIDE, button
 from nnlens.ui.look.text import count, fill
+
+RECENT = 6
+"""Filters that an empty field offers again."""
+AROUND = 24
+"""Letters shown on each side of what cannot be read."""
 
 
 class FilterField:
@@ -28,12 +34,13 @@ class FilterField:
         data = session.data
         self._example = EXAMPLE if data.scored else "label == 1"
         self.names = {side: data.class_names for side in data.variables if side != "loss"}
-        self.input = Line(
-            session.guard(self.apply),
+        self._recent: list[str] = []
+        self.input = Combobox(
+            self.apply,
+            self.offers,
+            session.guard,
             label="Filter",
             placeholder="Filter, as loss > 1" if data.scored else "Filter, as label == 1",
-            max_length=1000,
-            **SLIM,
         )
         self.message = Live(
             actions={"use": lambda text, _: self._use(text), "clear": lambda *_: self._use("")},
@@ -50,6 +57,14 @@ class FilterField:
             # where the column is longer than the window, the field and what it says stay in sight
             styles={"position": "sticky", "bottom": "0", "z-index": "2", "background": "var(--nn-surface)"},
         )
+
+    def offers(self, text: str, caret: int) -> Offered:
+        """Tell how the filter may go on; the filters of before, while nothing is written."""
+        found = complete(text, caret, columns(self.session), self.names)
+        ways: list[dict[str, object]] = [{"insert": way.insert, "kind": way.kind} for way in found.offers]
+        if not text.strip():
+            ways = [{"insert": past, "kind": "recent", "whole": True} for past in self._recent] + ways
+        return {"start": found.start, "end": found.end, "offers": ways}
 
     def _follow(self) -> None:
         """Say what made the selection: the filter of an address, or of an undone step; nothing once it is another."""
@@ -73,12 +88,14 @@ class FilterField:
             mask = self._mask(text)
         except FilterError as error:
             hint = error.hint or f"Try {EXAMPLE}."
-            self.message.show(_problem(error.message, hint.replace(EXAMPLE, self._example)))
+            place = _mark(text, fault(text, columns(self.session), self.names))
+            self.message.show(_problem(error.message, hint.replace(EXAMPLE, self._example), place))
             return
         if not mask.any():
             self._say_empty(text)
             return
         self._applied = text
+        self._recent = [text, *(past for past in self._recent if past != text)][:RECENT]
         self.message.show(fill('<div class="cap">{n} samples match</div>', n=count(mask.sum())))
         self.session.state.select(mask, {"kind": "filter", "text": text})
 
@@ -112,9 +129,23 @@ def columns(session: Session) -> dict[str, np.ndarray[Any, Any]]:
     return own | {name: values for name, values in data.extras.items() if name.isidentifier()}
 
 
-def _problem(message: str, hint: str) -> Markup:
+def _problem(message: str, hint: str, place: Markup) -> Markup:
     return fill(
-        '<div class="none" role="alert"><span class="bad">{message}</span> {hint}</div>',
+        '<div class="none" role="alert"><span class="bad">{message}</span> {hint}{place}</div>',
         message=message,
         hint=hint,
+        place=place,
+    )
+
+
+def _mark(text: str, place: tuple[int, int] | None) -> Markup:
+    """Write the filter with the place where it goes wrong underlined."""
+    if place is None:
+        return Markup("")
+    start, end = place[0], min(place[1], place[0] + 2 * AROUND)
+    return fill(
+        '<div class="code fault"><bdi>{before}<mark>{there}</mark>{after}</bdi></div>',
+        before=("…" if start > AROUND else "") + text[max(start - AROUND, 0) : start],
+        there=text[start:end] or "\u2423",
+        after=text[end : end + AROUND] + ("…" if len(text) > end + AROUND else ""),
     )

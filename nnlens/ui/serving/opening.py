@@ -16,18 +16,20 @@ from nnlens.store import Store
 from nnlens.ui.channels.dialog import Outside
 from nnlens.ui.core.images import SOURCES
 from nnlens.ui.core.take_out import TakeOut
+from nnlens.ui.look.combobox import Combobox
 from nnlens.ui.look.fields import Line
 from nnlens.ui.look.live import Faced, Live
 from nnlens.ui.look.pictures import data_url
 from nnlens.ui.look.shell import asked_theme, put, shell
 from nnlens.ui.look.text import count, decimal, error_words, fill, joined, name, percent, plain, seconds
+from nnlens.ui.look.upload import FileButton
 from nnlens.ui.panels.keys import Keys
 from nnlens.ui.panels.tour import Tour
 from nnlens.ui.query.drop import ImageDrop
 from nnlens.ui.serving.capture_watch import CaptureWatch, Found, Mistake
 from nnlens.ui.serving.runs import Runs, RunShow, warm
 
-COMPONENTS = (Faced, ImageDrop, Keys, Line, Live, Outside, TakeOut, Tour)
+COMPONENTS = (Combobox, FileButton, Faced, ImageDrop, Keys, Line, Live, Outside, TakeOut, Tour)
 """Our own components: a page that stands can be given only those that were there when it was loaded."""
 
 
