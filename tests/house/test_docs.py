@@ -127,3 +127,12 @@ def test_the_worked_example_of_a_backward_rule_works(monkeypatch):
     np.testing.assert_array_equal(names["by_name"], names["by_rule"])
     plain = names["model"].vjp(names["inputs"], names["explained"]).gradients["@input"]
     assert not np.allclose(names["by_name"], plain)
+
+
+def test_the_tests_that_the_list_of_interactions_names_exist():
+    text = (ROOT / "docs" / "reference" / "interactive.md").read_text(encoding="utf-8")
+    named = re.findall(r"(tests/[\w/]+\.py)(?:::(\w+))?", text)
+    assert len(named) > 40
+    for file, test in named:
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert not test or f"def {test}(" in source, f"{file} has no {test}"

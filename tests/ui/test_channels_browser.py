@@ -271,9 +271,7 @@ def test_a_layer_that_is_not_kept_is_computed_when_asked_and_kept(page, run):
     page.page.reload()
     page.page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
     page.prepare()
-    page.wait_for("Channels of pool")
-    page.tab("Channels")
-    page.choose("layer", value="conv1")
+    page.wait_for("Channels of conv1")  # the address tells which tab and which layer
     page.page.wait_for_function("seen('button.ch').length === 16")
     page.page.keyboard.press("j")  # of the next sample it would take a pass again
     page.wait_for("Not computed yet")

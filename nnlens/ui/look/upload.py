@@ -43,7 +43,7 @@ class FileButton(JSComponent):
         self, taken: Callable[[str, bytes], Any], guard: Callable[[Any], Any], **params: Any
     ) -> None:
         sheets = [static("base.css"), static("controls.css")]
-        super().__init__(margin=0, sizing_mode="stretch_width", height=20, stylesheets=sheets, **params)
+        super().__init__(margin=0, sizing_mode="stretch_width", height=24, stylesheets=sheets, **params)
         self._taken, self._guarded = taken, guard(self._take)
 
     def _handle_msg(self, data: Any) -> None:

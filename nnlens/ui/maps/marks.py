@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from bokeh.models import (
     ColumnDataSource,
     ImageURL,
@@ -55,6 +56,7 @@ class Marks:
         self.sources = {
             name: ColumnDataSource({column: [] for column in columns}) for name, columns in COLUMNS.items()
         }
+        self._empty = set(COLUMNS)
         self.mapper = LinearColorMapper(palette=["#000000"], low=0, high=TOP)
         self.glyphs = self._glyphs()
         # below their own layer, so that close ones share an edge and none covers another's color
@@ -87,8 +89,14 @@ class Marks:
         """Replace what a layer shows; an empty one that stays empty sends nothing."""
         source = self.sources[name]
         first = COLUMNS[name][0]
-        if len(columns[first]) or len(source.data[first]):
+        if len(columns[first]):
+            self._empty.discard(name)
             source.data = {column: columns[column] for column in COLUMNS[name]}
+        elif name not in self._empty:
+            self._empty.add(name)
+            # Bokeh may paint between new data and new indices: patches that are gone would be out of bounds
+            nothing = [[np.nan]] if isinstance(self.glyphs[name], Patches) else []
+            source.data = dict.fromkeys(COLUMNS[name], nothing)
 
     def paint(self, theme: Theme, palette: Sequence[str]) -> None:
         """Take the colors of a theme."""
