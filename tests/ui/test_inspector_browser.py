@@ -119,8 +119,10 @@ class Inspector:
         return far.argmin(axis=-1) / 127 - 1 if signed else far.argmin(axis=-1) / 255
 
     def same(self, name, result):
-        """Whether what is drawn is a result, scaled as the page says: to 1/100 of the scale."""
-        assert np.abs(self.drawn(name) - scaled(result)).max() < 0.01
+        """Wait until what is drawn is a result, scaled as the page says: to 1/100 of the scale."""
+        wanted = scaled(result)  # a record does not wait for its map
+        off = lambda: float(np.abs(self.drawn(name) - wanted).max())  # noqa: E731
+        wait_until(lambda: off() < 0.01, 20, what=f"the result in {name}", interval=0.1, seen=off)
 
 
 def scaled(result):
