@@ -85,8 +85,11 @@ def test_gives_a_result_or_says_why_not(name, words, vectors, with_graph, told):
         assert words in ("none", "one", "two", "constant", "all zero", "all NaN", "one of two lost")
         return
     check_provides(result, analysis.provides, name)
-    for variable in result.data_vars.values():
-        assert np.isfinite(variable.values).all()
+    for variable, found in result.data_vars.items():
+        if variable == "kl_divergence" and isinstance(analysis, Quality):
+            assert np.isnan(found)  # the map here was not made by a method that has one
+        else:
+            assert np.isfinite(found.values).all()
     if "sample" in result.coords:
         good = np.isfinite(values.astype(np.float64)).all(1)
         assert result["sample"].values.tolist() == (np.flatnonzero(good) * 3 + 7).tolist()
