@@ -35,7 +35,7 @@
   }
   nn.named = i => {
     const names = source(i, 'Text')
-    return [...names.x].map((x, k) => screen(nn.figures[i], x, names.y[k]))
+    return [...names.x].map((x, k) => screen(nn.figures[i], x, names.y[k])).filter(([x]) => Number.isFinite(x))
   }
   nn.all = (css, root = document) => {
     const found = [...root.querySelectorAll(css)]

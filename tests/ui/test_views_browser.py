@@ -584,7 +584,9 @@ def test_a_body_is_turned_by_drag_and_keys_and_brushed_as_it_is_seen(views, sixt
 
     views.set(map_a=replace(views.state.map_a, turn=(0.0, 0.0)))
     assert set(views.state.selection.samples.tolist()) == chosen, "turning is no selecting"
-    page.wait_for_function("() => figures[0].model.renderers.at(-4).data_source.data.xs.length === 0")
+    page.wait_for_function(
+        "() => figures[0].model.renderers.at(-4).data_source.data.xs.every(x => [...x].every(isNaN))"
+    )
     np.testing.assert_array_equal(replay(origin, views.session.resolvers), views.state.mask)
     views.page.mouse.click(*views.at(A, *xyz[77, :2]))
     wait_until(lambda: views.state.focus is not None, what="a focus")

@@ -43,6 +43,12 @@ def padded(palette: Sequence[str]) -> list[str]:
     return [*palette, *[palette[0]] * (TOP + 1 - len(palette))]
 
 
+def kept_long(columns: Mapping[str, Any], length: int) -> dict[str, list[Any]]:
+    """Fill up with names that are nowhere: where there are less, Bokeh gives their colors to the labels of before."""
+    blank = {"x": np.nan, "y": np.nan, "text": "", "ink": "#000000", "edge": "#000000"}
+    return {name: [*values, *[blank[name]] * (length - len(values))] for name, values in columns.items()}
+
+
 class Marks:
     """The layers of one figure.
 
@@ -91,12 +97,14 @@ class Marks:
         first = COLUMNS[name][0]
         if len(columns[first]):
             self._empty.discard(name)
-            source.data = {column: columns[column] for column in COLUMNS[name]}
+            shown = {column: columns[column] for column in COLUMNS[name]}
+            source.data = kept_long(shown, len(source.data["x"])) if name == "names" else shown
         elif name not in self._empty:
             self._empty.add(name)
             # Bokeh may paint between new data and new indices: patches that are gone would be out of bounds
             nothing = [[np.nan]] if isinstance(self.glyphs[name], Patches) else []
-            source.data = dict.fromkeys(COLUMNS[name], nothing)
+            gone: dict[str, list[Any]] = dict.fromkeys(COLUMNS[name], nothing)
+            source.data = kept_long(gone, len(source.data["x"])) if name == "names" else gone
 
     def paint(self, theme: Theme, palette: Sequence[str]) -> None:
         """Take the colors of a theme."""
