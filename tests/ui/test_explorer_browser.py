@@ -10,7 +10,7 @@ import pytest
 
 from nnlens.capturing import capture
 from nnlens.samples import Samples
-from nnlens.testing import tiny_model, tiny_store
+from nnlens.testing import tiny_model, tiny_store, wait_until
 from nnlens.testing.browser import Driver
 from nnlens.testing.tiny_run import tiny_images
 
@@ -173,10 +173,12 @@ def test_classes_are_switched_by_their_chips(page):
 
 
 def test_a_link_shows_the_same(page, open_page):
+    page.click(".chip", 2)  # before there is a selection, whose pill has chips of its own
+    page.wait_for("40 in view")
     page.press("j")
     page.filter("label == 1")
-    page.click(".chip", 2)
-    page.wait_for_function("location.search.includes('classes') && location.search.includes('selection')")
+    told = lambda: page.evaluate("location.search")  # noqa: E731
+    wait_until(lambda: "classes" in told() and "selection" in told(), 20, what="the address", seen=told)
     page.click("[data-act=theme]")
     page.wait_for_function("location.search.includes('theme=dark')")
     other = Page(open_page(page.url))
