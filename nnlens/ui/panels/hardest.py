@@ -35,7 +35,7 @@ WRONG = "wrong_label"
 """The variable that says of each sample whether its label is likely wrong."""
 LOSS = "loss"
 SCORED_HEAD = Markup(
-    '<div class="rank head cap" role="row"><span></span><span class="num">id</span><span>label</span>'
+    '<div class="rank head cap"><span></span><span class="num">id</span><span>label</span>'
     '<span>pred</span><span class="num">loss</span><span class="num">score</span></div>'
 )
 
@@ -250,7 +250,7 @@ class Rows(Ranking):
         session, data = self.session, self.session.data
         at = data.position(sample) or 0
         return fill(
-            '<button class="rank {on}" type="button" role="row" data-act="focus" data-value="{id}"'
+            '<button class="rank {on}" type="button" data-act="focus" data-value="{id}"'
             ' data-key="rank{id}">{image}<span class="num">{n}</span>{sides}<span class="num">{loss}</span>'
             '<span class="num b">{score}</span></button>',
             on="on" if sample == session.state.focus else "",
