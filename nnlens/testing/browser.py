@@ -30,6 +30,9 @@ READY = (
 )
 """True once a page stands and the template's spinner no longer lies over it and takes every click."""
 
+LOOK = 0.1
+"""Seconds between two looks at a page: each walks through all its roots, on the thread that draws it."""
+
 ALL = """css => {
   const walk = root => [...root.querySelectorAll(css), ...[...root.querySelectorAll('*')].flatMap(node =>
     node.shadowRoot ? walk(node.shadowRoot) : [])]
@@ -102,13 +105,22 @@ class Driver:
 
     def wait_for(self, *texts: str) -> None:
         """Wait until all of these stand on the page."""
-        wait_until(
-            lambda: all(text in self.words() for text in texts), what=f"{texts} on the page", seen=self.words
-        )
+
+        def stand() -> bool:
+            words = self.words()
+            return all(text in words for text in texts)
+
+        wait_until(stand, what=f"{texts} on the page", interval=LOOK, seen=self.words)
+
+    def wait_for_function(self, expression: str, **options: Any) -> Any:
+        """Wait until an expression is true in the page."""
+        return self.page.wait_for_function(expression, **{"polling": 1e3 * LOOK} | options)
 
     def wait_gone(self, text: str) -> None:
         """Wait until this does not stand on the page."""
-        wait_until(lambda: text not in self.words(), what=f"no {text} on the page", seen=self.words)
+        wait_until(
+            lambda: text not in self.words(), what=f"no {text} on the page", interval=LOOK, seen=self.words
+        )
 
     def count(self, css: str) -> int:
         """Return how many nodes a selector matches."""
@@ -117,7 +129,7 @@ class Driver:
     def click(self, css: str, which: int = 0, *, of: str = "all", **options: Any) -> None:
         """Click in the middle of a node with the mouse; `of` is "seen" for those that are drawn."""
         nodes = f"{of}({css!r})"
-        self.page.wait_for_function(f"{nodes}.length > {which}")
+        self.wait_for_function(f"{nodes}.length > {which}")
         self.page.mouse.click(*self.page.evaluate(f"({_PLACE})({nodes}[{which}])"), **options)
 
     def press(self, key: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL, NO_TOUR, READY
+from nnlens.testing.browser import ALL, LOOK, NO_TOUR, READY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,7 +47,7 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda line: page.errors.append(line.text) if line.type == "error" else None)
         page.on("request", lambda request: page.addresses.append(request.url))
         page.goto(url)
-        page.wait_for_function(READY, timeout=60_000)
+        page.wait_for_function(READY, timeout=60_000, polling=1e3 * LOOK)
         return page
 
     yield opened
