@@ -5,6 +5,8 @@ The scripts are for Playwright's ``page.evaluate``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nnlens.testing.waiting import wait_until
@@ -114,7 +116,7 @@ class Driver:
 
     def wait_for_function(self, expression: str, **options: Any) -> Any:
         """Wait until an expression is true in the page."""
-        return self.page.wait_for_function(expression, **{"polling": 1e3 * LOOK} | options)
+        return self.page.wait_for_function(expression, **{"polling": 1e3 * LOOK, "timeout": 6e4} | options)
 
     def wait_gone(self, text: str) -> None:
         """Wait until this does not stand on the page."""
@@ -135,3 +137,12 @@ class Driver:
     def press(self, key: str) -> None:
         """Press a key."""
         self.page.keyboard.press(key)
+
+    @contextmanager
+    def keyboard_held(self, key: str) -> Iterator[None]:
+        """Hold a key down meanwhile."""
+        self.page.keyboard.down(key)
+        try:
+            yield
+        finally:
+            self.page.keyboard.up(key)

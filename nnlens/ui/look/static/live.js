@@ -97,6 +97,8 @@ export function render({model, el}) {
     if (sets) e.target.closest('[style]')?.style.setProperty(sets, `${e.target.value}%`)
   })
   root.addEventListener('keydown', e => {
+    const page = {PageDown: 1, PageUp: -1}[e.key]
+    if (page && e.target.closest('[data-turn]')) { e.preventDefault(); model.send_msg({act: 'turn', value: page}) }
     const hit = marked(e)
     if (!hit || FIELDS.includes(hit.tagName)) return
     if ((e.key === 'Enter' || e.key === ' ') && hit.tagName !== 'BUTTON') { e.preventDefault(); send(hit, e, false) }
