@@ -68,7 +68,17 @@ SHOWN_WORDS = _WORDS.replace(
 HEADS = f"() => ({ALL})('.ph').map(node => node.textContent)"
 """Function: what stands above each of the two maps of the explorer."""
 
-_PLACE = "n => { const b = n.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2] }"
+_AIM = """([css, which, of]) => {
+  const node = window[of](css)[which]
+  if (!node) return `only ${window[of](css).length} of ${css}`
+  node.scrollIntoView({block: 'nearest', inline: 'nearest'})
+  const box = node.getBoundingClientRect(), place = [box.x + box.width / 2, box.y + box.height / 2]
+  let hit = document.elementFromPoint(...place), inner
+  while ((inner = hit?.shadowRoot?.elementFromPoint(...place)) && inner !== hit) hit = inner
+  for (let up = hit; up; up = up.parentNode ?? up.host) if (up === node) return place
+  return `over ${css} lies ${hit?.outerHTML.slice(0, 200)}`
+}"""
+"""Function: bring a node into sight and give its middle; or in words why a click there would not reach it."""
 
 
 class Driver:
@@ -129,10 +139,15 @@ class Driver:
         return int(self.page.evaluate("css => all(css).length", css))
 
     def click(self, css: str, which: int = 0, *, of: str = "all", **options: Any) -> None:
-        """Click in the middle of a node with the mouse; `of` is "seen" for those that are drawn."""
-        nodes = f"{of}({css!r})"
-        self.wait_for_function(f"{nodes}.length > {which}")
-        self.page.mouse.click(*self.page.evaluate(f"({_PLACE})({nodes}[{which}])"), **options)
+        """Scroll to a node and click in its middle with the mouse; `of` is "seen" for those that are drawn."""
+        aim = lambda: self.page.evaluate(_AIM, [css, which, of])  # noqa: E731
+        reached = wait_until(
+            lambda: isinstance(found := aim(), list) and found,
+            what=f"a way to {css}",
+            interval=LOOK,
+            seen=aim,
+        )
+        self.page.mouse.click(*reached, **options)
 
     def press(self, key: str) -> None:
         """Press a key."""

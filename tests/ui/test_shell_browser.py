@@ -80,6 +80,7 @@ PACKAGES = {
     "off-pack": ("nnlens.analyses", ANALYSIS, {"resting": "Mine"}),
     "paged-pack": ("nnlens.views", PAGES, {"counter": "Counter", "poor": "Poor", "poorer": "Poorer"}),
 }
+FIELD = "all('input[role=combobox]')[0]"
 CARD = "all('.tour-card').find(node => node.matches(':popover-open'))"
 
 
@@ -247,14 +248,19 @@ class Hands:
     def redo(self):
         self.press("Control+Shift+Z")
         self.selected(0)
+        self.page.wait_for_function(f"{FIELD}.value === ''")  # the filter goes with what it had selected
 
     def slash(self):
-        self.press("/")
-        self.page.wait_for_function(
-            "() => { let a = document.activeElement; while (a?.shadowRoot?.activeElement)"
-            " a = a.shadowRoot.activeElement; return a?.placeholder?.startsWith('Filter') }"
+        focused = (
+            "(() => { let a = document.activeElement; while (a?.shadowRoot?.activeElement)"
+            " a = a.shadowRoot.activeElement; return a?.placeholder?.startsWith('Filter') ?? false })()"
         )
+        self.press("/")
+        self.page.wait_for_function(f"{focused} && {FIELD}.getAttribute('aria-expanded') === 'true'")
+        self.press("Escape")  # the list of offers
+        self.page.wait_for_function(f"{focused} && {FIELD}.getAttribute('aria-expanded') === 'false'")
         self.press("Escape")
+        self.page.wait_for_function(f"!{focused}")
 
     def help(self):
         self.press("?")

@@ -283,7 +283,9 @@ def test_hidden_classes_are_not_selected(views):
     np.testing.assert_array_equal(again, views.state.mask)
 
 
-def test_a_tap_inspects_and_rings_the_sample_in_both_maps(views, sixty_thousand, synthetic):
+def test_a_tap_rings_the_sample_in_both_maps_and_a_small_selection_lies_on_top(
+    views, sixty_thousand, synthetic
+):
     ids, xy = coordinates(sixty_thousand, synthetic.projection(sixty_thousand, "tight"))
     row = 4321
     views.page.mouse.click(*views.at(A, *xy[row]))
@@ -296,6 +298,18 @@ def test_a_tap_inspects_and_rings_the_sample_in_both_maps(views, sixty_thousand,
             "([i, x]) => { const data = figures[i].model.renderers.at(-1).data_source.data; return data.x[0] === x }",
             arg=[figure, there[0]],
         )
+
+    densest = ids[np.argsort(np.hypot(*(xy - np.median(xy, axis=0)).T))[:40]]
+    views.do(lambda: views.state.select(np.sort(densest), {"kind": "ids"}))
+    drawn = "[4, 5].map(k => figures[0].model.renderers[k])"  # after the picture, the dots and the pictures
+    views.page.wait_for_function(f"() => {drawn}.every(r => r.data_source.data.x.length === 40)")
+    places = views.columns(A, 5)
+    shown = sorted(zip(places["x"], places["y"], strict=True))
+    np.testing.assert_allclose(shown, sorted(map(tuple, xy[np.isin(ids, densest)])), atol=1e-6)
+    look = views.page.evaluate(f"{drawn}.map(r => [r.glyph.size.value, r.glyph.fill_color.value ?? ''])")
+    assert look == [[9, TOKENS["light"]["accent"]], [6, ""]]  # their class on an edge in the accent
+    views.do(lambda: views.state.select(ids[:300], {"kind": "ids"}))
+    views.page.wait_for_function(f"() => {drawn}.every(r => r.data_source.data.x.length === 0)")
 
 
 def test_a_resting_pointer_shows_a_card_until_it_moves(views, sixty_thousand, synthetic):
