@@ -121,10 +121,15 @@ def test_a_map_is_made_of_a_draw_of_the_selection_and_of_a_file(run, opened, tmp
     page.press("Escape")
     page.wait_for("100 selected")
     page.pick_samples("the selection")
+    page.wait_for_head("PCA of relu2 · 100 selected")
     page.wait_in_view(100, 300)
+    page.click(".chip", 1)  # they are all of this class
+    page.wait_in_view(0, 200)
+    page.click("[data-act=all]")
+    page.pick_samples("all 300")
+    page.wait_in_view(300, 300)
     page.choose(".MuiToggleButton-root", "3-D")
     page.wait_for_function("seen('button.tool').some(n => n.dataset.value === 'turn')")
-    page.wait_in_view(100, 300)
 
     ids = run.ids[:50]
     (tmp_path / "mine.csv").write_text("id,x,y\n" + "".join(f"{i},{n},{n % 7}\n" for n, i in enumerate(ids)))
