@@ -75,8 +75,7 @@ def cards_say_what_is_true(page, run):
     page.evaluate("all('.card .what')[0].focus()")
     page.press("PageDown")
     page.wait_for_function(f"{CARDS}.join() === {','.join(map(str, worst[48:]))!r}")
-    page.evaluate("all('.card .what')[0].focus()")
-    page.press("ArrowRight")
+    page.press("ArrowRight")  # from the first, which the focus has gone to
     page.press("Enter")
     page.wait_for_function(f"{FOCUS} === {worst[49]}")
 

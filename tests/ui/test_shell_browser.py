@@ -229,6 +229,20 @@ class Hands:
         self.changes_sample(lambda: self.press("k"))
         assert self.sample() == f"Sample {worst}"
 
+    def pin(self):
+        pinned = "new URLSearchParams(location.search).get('pins')"
+        self.press("p")
+        self.page.wait_for_function(f"{pinned} === {self.sample().split()[-1]!r}")
+        self.press("p")
+        self.page.wait_for_function(f"{pinned} === null")
+
+    def turn(self):
+        pages = "all('.turn').map(n => n.textContent).join()"
+        self.page.evaluate("all('button.rank')[0].focus()")
+        for key, told in (("PageDown", "9–16"), ("PageUp", "1–8")):
+            self.press(key)
+            self.page.wait_for_function(f"{pages}.includes({told!r})")
+
     def leave(self):
         self.filter("label == 1")
         self.selected(20)
@@ -283,6 +297,8 @@ class Hands:
 
 CHECKS = {
     "j  k": Hands.walk,
+    "p": Hands.pin,
+    "page up  down": Hands.turn,
     "esc": Hands.leave,
     "ctrl z": Hands.undo,
     "shift ctrl z": Hands.redo,
