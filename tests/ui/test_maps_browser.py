@@ -12,7 +12,7 @@ from nnlens.testing.browser import HEADS, LOOK, SHOWN_WORDS, Driver
 pytestmark = pytest.mark.browser
 
 SAMPLES = 300
-LONG = '{"early_iterations":5000,"iterations":20000}'
+LONG = '{"dimensions":3,"early_iterations":5000,"iterations":20000}'
 PLANES = "?map_a=relu2&map_a_by=nnlens-embedding:pca&map_b=relu2&map_b_by=nnlens-embedding:pca"
 RUNNING = PLANES.replace("a_by=nnlens-embedding:pca", f"a_by=nnlens-embedding:tsne&map_a_with={LONG}")
 

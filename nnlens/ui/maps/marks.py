@@ -64,6 +64,8 @@ class Marks:
             name: ColumnDataSource({column: [] for column in columns}) for name, columns in COLUMNS.items()
         }
         self._empty = set(COLUMNS)
+        self._painted: Any = None
+        self._resized: Any = None
         self.mapper = LinearColorMapper(palette=["#000000"], low=0, high=TOP)
         self.glyphs = self._glyphs()
         # below their own layer, so that close ones share an edge and none covers another's color
@@ -110,7 +112,10 @@ class Marks:
             source.data = kept_long(gone, len(source.data["x"])) if name == "names" else gone
 
     def paint(self, theme: Theme, palette: Sequence[str]) -> None:
-        """Take the colors of a theme."""
+        """Take the colors of a theme; those that it has already cost nothing, for Bokeh looks at each of 256."""
+        if (theme, palette) == self._painted:
+            return
+        self._painted = (theme, palette)
         tokens = TOKENS[theme]
         self.mapper.palette = padded(palette)
         for name, change in {
@@ -128,6 +133,9 @@ class Marks:
 
     def resize(self, picture: int, pictures: bool) -> None:
         """Set how large pictures are, in pixels; the focus goes around a picture where there are some."""
+        if (picture, pictures) == self._resized:
+            return
+        self._resized = (picture, pictures)
         ring = {"marker": "square", "size": picture + 10} if pictures else {"marker": "circle", "size": RING}
         for glyph in (self._below["focus"], self.glyphs["focus"]):
             glyph.update(**ring)
