@@ -54,7 +54,9 @@ def test_rows_cards_and_points_join_the_pool_and_are_compared(page, run, open_pa
 def rows_go_to_the_pool(page, run):
     page.page.get_by_role("tab", name="Table").click()
     page.wait_for_function("seen('.tabulator-row').length > 3")
-    page.click(".tabulator-col-title", 1, of="seen")  # by id, so that rows are in another order than the run's losses
+    page.click(
+        ".tabulator-col-title", 1, of="seen"
+    )  # by id, so that rows are in another order than the run's losses
     ids = "seen('.tabulator-row').map(n => +n.querySelector('[tabulator-field=id]').textContent)"
     page.wait_for_function(f"{ids}.slice(0, 4).join() === '0,1,2,3'")
     page.click(".tabulator-row", 1, of="seen")
