@@ -68,6 +68,16 @@ SHOWN_WORDS = _WORDS.replace(
 HEADS = f"() => ({ALL})('.ph').map(node => node.textContent)"
 """Function: what stands above each of the two maps of the explorer."""
 
+
+def calm(page: Any) -> Any:
+    """Have a page's own ``wait_for_function`` look every `LOOK` seconds, not at every frame; gives the page back."""
+    wait = page.wait_for_function
+    page.wait_for_function = lambda expression, **options: wait(
+        expression, **{"polling": 1e3 * LOOK, "timeout": 6e4} | options
+    )
+    return page
+
+
 _AIM = """([css, which, of]) => {
   const node = window[of](css)[which]
   if (!node) return `only ${window[of](css).length} of ${css}`
@@ -96,7 +106,7 @@ class Driver:
     """
 
     def __init__(self, page: Any, words: str = WORDS) -> None:
-        self.page = page
+        self.page = calm(page)
         self._tools = f"""() => {{
           window.all = {ALL}
           window.words = {words}
@@ -124,10 +134,6 @@ class Driver:
 
         wait_until(stand, what=f"{texts} on the page", interval=LOOK, seen=self.words)
 
-    def wait_for_function(self, expression: str, **options: Any) -> Any:
-        """Wait until an expression is true in the page."""
-        return self.page.wait_for_function(expression, **{"polling": 1e3 * LOOK, "timeout": 6e4} | options)
-
     def wait_gone(self, text: str) -> None:
         """Wait until this does not stand on the page."""
         wait_until(
@@ -140,13 +146,14 @@ class Driver:
 
     def click(self, css: str, which: int = 0, *, of: str = "all", **options: Any) -> None:
         """Scroll to a node and click in its middle with the mouse; `of` is "seen" for those that are drawn."""
-        aim = lambda: self.page.evaluate(_AIM, [css, which, of])  # noqa: E731
-        reached = wait_until(
-            lambda: isinstance(found := aim(), list) and found,
-            what=f"a way to {css}",
-            interval=LOOK,
-            seen=aim,
-        )
+
+        def aim() -> Any:
+            return self.page.evaluate(_AIM, [css, which, of])
+
+        def place() -> Any:
+            return found if isinstance(found := aim(), list) else None
+
+        reached = wait_until(place, what=f"a way to {css}", interval=LOOK, seen=aim)
         self.page.mouse.click(*reached, **options)
 
     def press(self, key: str) -> None:

@@ -56,7 +56,10 @@ class FilterField:
             **WIDE,
             # where the column is longer than the window, the field and what it says stay in sight
             styles={
-                "position": "sticky", "bottom": "0", "z-index": "2", "background": "var(--nn-surface)",
+                "position": "sticky",
+                "bottom": "0",
+                "z-index": "2",
+                "background": "var(--nn-surface)",
                 "box-shadow": "0 -6px 10px var(--nn-surface)",  # what goes on below it fades, and is not cut
             },  # fmt: skip
         )
