@@ -118,7 +118,7 @@ def opens_every_tab(page):
     for tab, words in {
         "Loss": "cross-entropy",
         "Confusion": "prediction",
-        "Pool": "Pool of all",
+        "Pool": "Pinned 0",
         "Channels": "No sample in focus",
         "Analyses": "Compute",
         "Jobs": "PCA",

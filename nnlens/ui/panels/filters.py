@@ -61,7 +61,7 @@ class FilterField:
                 "z-index": "2",
                 "background": "var(--nn-surface)",
                 "box-shadow": "0 -6px 10px var(--nn-surface)",  # what goes on below it fades, and is not cut
-            },  # fmt: skip
+            },
         )
 
     def offers(self, text: str, caret: int) -> Offered:
