@@ -70,11 +70,11 @@ def main() -> int:
         run = asked.run or captured(place)
         for samples in asked.samples:
             made = exported(run, place / f"of-{samples}", asked.layer, samples)
-            check_folder(rules, nnlens.open_store(run), made, asked.layer, samples)
+            ids = check_folder(rules, nnlens.open_store(run), made, asked.layer, samples)
             if asked.viewer is None:
                 print("  left out: the real page; --viewer says where it is")
             else:
-                look(rules, nnlens.open_store(run), made, asked.viewer, asked.shots)
+                look(rules, nnlens.open_store(run), ids, made, asked.viewer, asked.shots)
         check_traps(rules, place)
     print(f"\n{rules.broken} rules broken" if rules.broken else "\nall rules hold")
     return int(rules.broken > 0)
@@ -98,8 +98,8 @@ def exported(run: Path, out: Path, layer: str, samples: int) -> Path:
     return out
 
 
-def check_folder(rules: Rules, store: nnlens.Store, out: Path, layer: str, samples: int) -> None:
-    """Check config, vectors, labels and pictures, and that they belong together."""
+def check_folder(rules: Rules, store: nnlens.Store, out: Path, layer: str, samples: int) -> np.ndarray:
+    """Check config, vectors, labels and pictures, and that they belong together; return the id in each row."""
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     (entry,) = config["embeddings"]
     rows, units = entry["tensorShape"]
@@ -130,6 +130,7 @@ def check_folder(rules: Rules, store: nnlens.Store, out: Path, layer: str, sampl
     pieces = "".join(raw[i : i + PIECE].decode("utf-8", "replace") for i in range(0, len(raw), PIECE))
     rules.check("no sign lies across an edge of a megabyte", pieces == raw.decode(), f"{len(raw):,} bytes")
     rules.check("the table ends with a newline", raw.endswith(b"\n"))
+    return ids
 
 
 def read_labels(content: bytes) -> list[dict[str, str]]:

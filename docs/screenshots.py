@@ -35,6 +35,7 @@ HERE = Path(__file__).parent
 SIZES = ((1440, 900), (1920, 1080))
 THEMES = ("light", "dark")
 IDLE = f"() => ({ALL})('[title=\"no job is running\"]').length > 0"
+QUIET = f"() => ({ALL})('.bone, [aria-busy=true]').every(part => !part.checkVisibility())"
 LOADED = f"() => ({ALL})('img').every(picture => picture.complete)"
 
 
@@ -125,7 +126,9 @@ def settle(page: Page) -> None:
     for _ in range(3):  # one job begets another
         page.wait_for_function(IDLE, timeout=900_000, polling=500)
         page.wait_for_timeout(2_000)
-    page.wait_for_function(LOADED, timeout=30_000)
+    for state in (QUIET, LOADED):
+        page.wait_for_function(state, timeout=120_000, polling=500)
+    page.wait_for_timeout(1_000)  # what the last of them is drawn with
 
 
 def shrink(picture: Path) -> None:

@@ -163,6 +163,11 @@ class ExplorerState(param.Parameterized):
     visible = param.List(
         default=None, allow_None=True, item_type=int, doc="Classes shown; None is all of them."
     )
+    pinned = param.List(
+        default=[],
+        item_type=int,
+        doc="Ids of samples that stay in the pool whatever is selected, first pinned first.",
+    )
     choices = param.Dict(default={}, doc="What was chosen inside of panels, by name, as short texts.")
     selection = param.ClassSelector(
         class_=Selection,

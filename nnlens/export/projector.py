@@ -237,6 +237,8 @@ def _write_sprite(
             f"Pictures of {sizes['x']}×{sizes['y']} pixels are shrunk to {size[1]}×{size[0]}: the page takes a sheet of"
             f" at most {LARGEST:,} pixels a side, and --thumbnail says how large they may be."
         )
+    if size[0] != size[1]:
+        made.notes.append("The page draws every picture as a square; these are not, and look stretched.")
     pixels = sheet(ids, lens.store.images, size, lambda done, total: tick(done, total, "drawing pictures"))
     tick(len(ids), len(ids), "writing pictures")
     (folder / SPRITE).write_bytes(encoded(pixels))

@@ -30,8 +30,10 @@ PAGE = """# {title}
 
 3. Open `http://127.0.0.1:8000/?config=config.json`.
 
-The viewer asks another host for its fonts and works without them. Its projections take a part of many samples: t-SNE
-10,000, UMAP 5,000, PCA 50,000. What it shows is drawn by WebGL.
+The viewer asks another host for its fonts and works without them. What it shows is drawn by WebGL. Of many samples its
+t-SNE takes 10,000, drawn at random, and its UMAP 5,000; its PCA shows all, along axes found from 50,000, and first
+projects vectors of more than 200 numbers at random to 200. Pictures hide those behind them: to see some alone, select
+them and press Isolate.
 
 ## Publish it
 

@@ -5,6 +5,8 @@ The scripts are for Playwright's ``page.evaluate``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nnlens.testing.waiting import wait_until
@@ -66,7 +68,27 @@ SHOWN_WORDS = _WORDS.replace(
 HEADS = f"() => ({ALL})('.ph').map(node => node.textContent)"
 """Function: what stands above each of the two maps of the explorer."""
 
-_PLACE = "n => { const b = n.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2] }"
+
+def calm(page: Any) -> Any:
+    """Have a page's own ``wait_for_function`` look every `LOOK` seconds, not at every frame; gives the page back."""
+    wait = page.wait_for_function
+    page.wait_for_function = lambda expression, **options: wait(
+        expression, **{"polling": 1e3 * LOOK, "timeout": 6e4} | options
+    )
+    return page
+
+
+_AIM = """([css, which, of]) => {
+  const node = window[of](css)[which]
+  if (!node) return `only ${window[of](css).length} of ${css}`
+  node.scrollIntoView({block: 'nearest', inline: 'nearest'})
+  const box = node.getBoundingClientRect(), place = [box.x + box.width / 2, box.y + box.height / 2]
+  let hit = document.elementFromPoint(...place), inner
+  while ((inner = hit?.shadowRoot?.elementFromPoint(...place)) && inner !== hit) hit = inner
+  for (let up = hit; up; up = up.parentNode ?? up.host) if (up === node) return place
+  return `over ${css} lies ${hit?.outerHTML.slice(0, 200)}`
+}"""
+"""Function: bring a node into sight and give its middle; or in words why a click there would not reach it."""
 
 
 class Driver:
@@ -84,7 +106,7 @@ class Driver:
     """
 
     def __init__(self, page: Any, words: str = WORDS) -> None:
-        self.page = page
+        self.page = calm(page)
         self._tools = f"""() => {{
           window.all = {ALL}
           window.words = {words}
@@ -112,10 +134,6 @@ class Driver:
 
         wait_until(stand, what=f"{texts} on the page", interval=LOOK, seen=self.words)
 
-    def wait_for_function(self, expression: str, **options: Any) -> Any:
-        """Wait until an expression is true in the page."""
-        return self.page.wait_for_function(expression, **{"polling": 1e3 * LOOK} | options)
-
     def wait_gone(self, text: str) -> None:
         """Wait until this does not stand on the page."""
         wait_until(
@@ -127,11 +145,26 @@ class Driver:
         return int(self.page.evaluate("css => all(css).length", css))
 
     def click(self, css: str, which: int = 0, *, of: str = "all", **options: Any) -> None:
-        """Click in the middle of a node with the mouse; `of` is "seen" for those that are drawn."""
-        nodes = f"{of}({css!r})"
-        self.wait_for_function(f"{nodes}.length > {which}")
-        self.page.mouse.click(*self.page.evaluate(f"({_PLACE})({nodes}[{which}])"), **options)
+        """Scroll to a node and click in its middle with the mouse; `of` is "seen" for those that are drawn."""
+
+        def aim() -> Any:
+            return self.page.evaluate(_AIM, [css, which, of])
+
+        def place() -> Any:
+            return found if isinstance(found := aim(), list) else None
+
+        reached = wait_until(place, what=f"a way to {css}", interval=LOOK, seen=aim)
+        self.page.mouse.click(*reached, **options)
 
     def press(self, key: str) -> None:
         """Press a key."""
         self.page.keyboard.press(key)
+
+    @contextmanager
+    def keyboard_held(self, key: str) -> Iterator[None]:
+        """Hold a key down meanwhile."""
+        self.page.keyboard.down(key)
+        try:
+            yield
+        finally:
+            self.page.keyboard.up(key)

@@ -13,7 +13,7 @@ def wait_until(
     condition: Callable[[], T],
     timeout: float = 60.0,
     what: str = "",
-    interval: float = 0.01,
+    interval: float | None = None,
     seen: Callable[[], object] = lambda: "",
 ) -> T:
     """Poll until a condition holds.
@@ -26,8 +26,8 @@ def wait_until(
         Seconds after which it has failed.
     what : str
         What is waited for, for the message.
-    interval : float
-        Seconds between two looks.
+    interval : float, optional
+        Seconds between two looks; from 1/100 up to 1/10 if not given, for a look takes time from what is waited for.
     seen : callable
         Tells what is there instead, for the message.
 
@@ -41,10 +41,12 @@ def wait_until(
         If it does not hold in time.
     """
     end = time.monotonic() + timeout
+    pause = interval or 0.01
     while True:
         found = condition()
         if found:
             return found
         if time.monotonic() > end:
             raise AssertionError(f"{what or 'the condition'} did not come true in {timeout:g} s; {seen()}")
-        time.sleep(interval)
+        time.sleep(pause)
+        pause = interval or min(1.2 * pause, 0.1)

@@ -19,6 +19,7 @@ from nnlens.ui.channels.room import Channels
 from nnlens.ui.core import images
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.extras import restore_columns
+from nnlens.ui.core.pinning import toggle
 from nnlens.ui.core.samples_out import selection_downloads
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
@@ -169,6 +170,7 @@ class Explorer:
         actions = {
             "next": lambda: self.walk.step(1),
             "previous": lambda: self.walk.step(-1),
+            "pin": lambda: toggle(self.session, state.focus),
             "clear": self._leave,
             "undo": state.undo,
             "redo": state.redo,

@@ -100,6 +100,18 @@ def test_shrinking_is_said(tmp_path):
     np.testing.assert_allclose(seen.picture(5), means, atol=1.01)
     assert "8×8 pixels are shrunk to 4×4" in made.notes[0]
     assert "shrunk to 4×4" in (tmp_path / "out" / "README.md").read_text()
+    assert "square;" not in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_that_the_page_stretches_pictures_that_are_not_square_is_said(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 12, 1), np.uint8)
+    vectors_, labels = np.eye(6, dtype=np.float32), np.arange(6) % 2
+    store = capture_embeddings(vectors_, tmp_path / "run", labels=labels, images=images)
+    export_projector(Lens(store), tmp_path / "out")
+    seen = look_at(tmp_path / "out")
+    assert seen.entry["sprite"]["singleImageDim"] == [12, 8]
+    np.testing.assert_array_equal(seen.picture(5), images[5, ..., 0])
+    assert "draws every picture as a square" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_without_pictures_there_is_no_sheet(tmp_path):

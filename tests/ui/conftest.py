@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL, LOOK, NO_TOUR, READY
+from nnlens.testing.browser import ALL, NO_TOUR, READY, calm
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,13 +33,13 @@ def synthetic() -> ModuleType:
     return module
 
 
-@pytest.fixture
-def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
-    """Open an address and wait until the page stands; ``page.errors`` and ``page.addresses`` tell what went on."""
+@contextmanager
+def opening(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Give what opens an address and waits until the page stands; closes the pages at the end."""
     pages = []
 
     def opened(url: str, width: int = 1440, height: int = 900, first_visit: bool = False) -> Any:
-        page = chromium.new_page(viewport={"width": width, "height": height})
+        page = calm(chromium.new_page(viewport={"width": width, "height": height}))
         if not first_visit:
             page.add_init_script(NO_TOUR)
         pages.append(page)
@@ -47,12 +48,26 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda line: page.errors.append(line.text) if line.type == "error" else None)
         page.on("request", lambda request: page.addresses.append(request.url))
         page.goto(url)
-        page.wait_for_function(READY, timeout=60_000, polling=1e3 * LOOK)
+        page.wait_for_function(READY, timeout=60_000)
         return page
 
     yield opened
     for page in pages:
         page.close()
+
+
+@pytest.fixture
+def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Open an address and wait until the page stands; ``page.errors`` and ``page.addresses`` tell what went on."""
+    with opening(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def open_shared(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Open a page as `open_page` does, but for all tests of a file, which use it in turn."""
+    with opening(chromium) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -80,9 +95,9 @@ def take() -> Callable[..., tuple[str, bytes]]:
     return taken
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[..., str]]:
-    """Serve a function that makes a page, in a thread of this process; gives its address."""
+@contextmanager
+def serving() -> Iterator[Callable[..., str]]:
+    """Give what serves a page; the servers stop at the end."""
     import panel as pn
     from bokeh.server.util import bind_sockets
 
@@ -104,6 +119,20 @@ def serve() -> Iterator[Callable[..., str]]:
         server.stop()
         server.join(10)
     _forget_patched_documents()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Serve a function that makes a page, in a thread of this process; gives its address."""
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def serve_shared() -> Iterator[Callable[..., str]]:
+    """Serve as `serve` does, for all tests of a file."""
+    with serving() as served:
+        yield served
 
 
 def _listens(port: int) -> bool:

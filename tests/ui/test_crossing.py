@@ -128,3 +128,13 @@ class _Walk:
     def worst(self, mask):
         """All that is chosen."""
         return np.flatnonzero(mask)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [(1, True), ([1], True), ("1", False), ({"a": 1}, False), (None, False), ([[1]], False)],
+)
+def test_a_cell_of_an_address_names_one_class_or_several_and_else_nothing(wanted, found):
+    session = session_of([0, 1, 1], [1, 1, 0])
+    mask = in_cell(session, {"kind": "cell", "label": wanted})
+    assert np.array_equal(mask, (session.data.label == 1) & found)

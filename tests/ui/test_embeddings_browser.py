@@ -97,7 +97,7 @@ def test_the_page_says_what_there_is_and_why_there_is_no_more(page, run):
     for tab, told in {
         "Loss": ("No losses", "without a network that predicts"),
         "Confusion": ("No predictions", "without a network that predicts"),
-        "Pool": ("Pool of all",) if pictured else ("No pictures", "made of embeddings alone"),
+        "Pool": ("Pinned 0",),
         "Table": ("Table of all", "60 samples", "label"),
         "Analyses": ("Compute",),
         "Plugins": ("ready",),

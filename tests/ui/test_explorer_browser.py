@@ -11,7 +11,7 @@ import pytest
 from nnlens.capturing import capture
 from nnlens.samples import Samples
 from nnlens.testing import tiny_model, tiny_store, wait_until
-from nnlens.testing.browser import Driver
+from nnlens.testing.browser import LOOK, Driver
 from nnlens.testing.tiny_run import tiny_images
 
 pytestmark = pytest.mark.browser
@@ -29,6 +29,35 @@ class Page(Driver):
         self.press("Enter")
         self.press("Escape")
 
+    def go_home(self):
+        """Bring the page back to how it opens, by its own means; a sample in focus stays, for nothing takes it away."""
+        self.page.set_viewport_size({"width": 1440, "height": 900})
+        if self.page.evaluate("location.search.includes('theme=dark')"):
+            self.click("[data-act=theme]")
+            self.page.wait_for_function("!location.search.includes('theme=dark')")
+        wait_until(self.left_all, what="an empty selection", interval=LOOK, seen=self.words)
+        for key in ("/", "Control+a", "Delete", "Enter", "Escape"):
+            self.press(key)
+        self.page.wait_for_function(
+            "all('input[role=combobox]')[0].value === '' && !all('.none, .fault').length"
+        )
+        self.page.get_by_role("tab", name="Overview").click()
+        if self.page.evaluate("all('.chip.off').length"):
+            self.click("[data-act=all]")
+        if "PCA of relu2" not in self.words() and "t-SNE of relu2" not in self.words():
+            self.click(".stop[data-key=relu2]")
+        self.wait_for("Worst of all", "nothing selected", "60 in view", " of relu2", " of input")
+        assert not self.count(".banner, :popover-open, .chip.off")
+
+    def left_all(self):
+        """Press Escape, and tell whether there was nothing to leave any more."""
+        words = self.words()
+        self.press("Escape")
+        return "nothing selected" in words and not self.page.evaluate(
+            "all(':popover-open').length || all('.MuiDialog-root').some(n => n.checkVisibility())"
+            " || all('input, select, textarea').some(n => n.matches(':focus'))"
+        )
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
@@ -40,17 +69,44 @@ def url(run, explore):
     return explore(run.path)
 
 
-@pytest.fixture
-def page(url, open_page):
-    made = Page(open_page(url))
-    made.wait_for("Worst of all", "in view")
-    yield made
-    assert not [error for error in made.errors if "WebGL" not in error]
-    hosts = {urlsplit(address).netloc for address in made.addresses if address.startswith("http")}
+def well(page, url):
+    """Check that nothing went wrong on a page, and that it asked nothing of another host."""
+    assert not [error for error in page.errors if "WebGL" not in error]
+    hosts = {urlsplit(address).netloc for address in page.addresses if address.startswith("http")}
     assert hosts == {urlsplit(url).netloc}, "a request left the server's own address"
 
 
-def test_the_first_page_shows_what_is_true(page, run):
+@pytest.fixture(scope="module")
+def shared(url, open_shared):
+    made = Page(open_shared(url))
+    made.wait_for("Worst of all", "in view")
+    return made
+
+
+@pytest.fixture
+def page(shared, url):
+    """The page that most of these tests use in turn, with nothing selected, filtered or hidden, but maybe a focus."""
+    shared.go_home()
+    yield shared
+    well(shared, url)
+
+
+@pytest.fixture
+def fresh(url, open_page):
+    """A page that nobody has touched."""
+    made = Page(open_page(url))
+    made.wait_for("Worst of all", "in view")
+    yield made
+    well(made, url)
+
+
+def test_the_first_page_shows_what_is_true_opens_every_tab_and_hears_keys(fresh, run):
+    shows_what_is_true(fresh, run)
+    opens_every_tab(fresh)
+    keys_walk_select_and_undo(fresh, run)
+
+
+def shows_what_is_true(page, run):
     accuracy = float((run.samples["label"] == run.samples["prediction"]).mean())
     page.wait_for(
         "60 samples", f"{100 * accuracy:.2f} %", "relu2", "PCA of", "Confusion", "Loss", "Channels of relu1"
@@ -58,21 +114,22 @@ def test_the_first_page_shows_what_is_true(page, run):
     assert page.title() == "nnlens"
 
 
-def test_the_page_never_scrolls_and_nothing_hangs_out(page):
-    edges = "n => { const b = n.getBoundingClientRect(); return [b.left, b.right, b.top, b.height] }"
-    for width, height in ((1440, 900), (2560, 1440), (1280, 720), (1920, 1080)):
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_function(f"innerWidth === {width} && all('.facts').length")
-        page.wait_for_function("document.scrollingElement.scrollHeight <= innerHeight")
-        page.wait_for_timeout(500)  # what follows the window in steps
-        for css in (".facts", ".line", ".tools", ".strip", ".chips", ".banners", ".rank"):
-            boxes = page.evaluate(f"all({css!r}).map({edges})")
-            assert all(left >= -1 and right <= width + 1 for left, right, *_ in boxes), (width, css)
-        for css in (".facts", ".line", ".tools"):
-            assert page.evaluate(f"({edges})(all({css!r})[0])")[2:] == [0, 48], (width, css)
+def opens_every_tab(page):
+    for tab, words in {
+        "Loss": "cross-entropy",
+        "Confusion": "prediction",
+        "Pool": "Pinned 0",
+        "Channels": "No sample in focus",
+        "Analyses": "Compute",
+        "Jobs": "PCA",
+        "Plugins": "ready",
+        "Overview": "Worst of all",
+    }.items():
+        page.page.get_by_role("tab", name=tab).click()
+        page.wait_for(words)
 
 
-def test_keys_walk_select_and_undo(page, run):
+def keys_walk_select_and_undo(page, run):
     losses = run.samples["loss"].values
     worst = int(run.ids[np.argmax(losses)])
     page.press("j")
@@ -88,6 +145,32 @@ def test_keys_walk_select_and_undo(page, run):
     page.wait_for("nothing selected")
     page.press("?")
     page.wait_for("Keys and about", "license")
+
+
+def test_the_page_never_scrolls_and_nothing_hangs_out(page):
+    edges = "n => { const b = n.getBoundingClientRect(); return [b.left, b.right, b.top, b.height] }"
+    parts = (".facts", ".line", ".tools", ".strip", ".chips", ".banners", ".rank")
+    places = lambda: {css: page.evaluate(f"all({css!r}).map({edges})") for css in parts}  # noqa: E731
+    for width, height in ((1440, 900), (2560, 1440), (1280, 720), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(f"innerWidth === {width} && all('.facts').length")
+        page.wait_for_function("document.scrollingElement.scrollHeight <= innerHeight")
+        for css, boxes in at_rest(places).items():
+            assert all(left >= -1 and right <= width + 1 for left, right, *_ in boxes), (width, css)
+            if css in (".facts", ".line", ".tools"):
+                assert boxes[0][2:] == [0, 48], (width, css)
+
+
+def at_rest(look):
+    """Give what a look tells once three in a row tell the same: what follows the window does so in steps."""
+    seen = []
+
+    def same():
+        seen.append(look())
+        return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3]
+
+    wait_until(same, what="a layout at rest", interval=LOOK)
+    return seen[-1]
 
 
 def test_a_filter_without_result_offers_one_that_has(page, run):
@@ -198,33 +281,22 @@ def test_a_wrong_address_is_dropped_with_a_word(url, open_page):
 
 
 def test_rows_pictures_and_the_table_take_the_focus(page):
-    page.click(".rank", 2)
-    page.wait_for("Sample ")
-    first = page.evaluate("all('.head .grow')[0].textContent")
+    def focuses(css):
+        """Click on one that stands for another sample than that in focus."""
+        head = page.evaluate("all('.head .grow')[0]?.textContent ?? ''")
+        others = f"all({css!r}).map(n => `Sample ${{n.dataset.value}}`)"
+        which, wanted = next((i, each) for i, each in enumerate(page.evaluate(others)) if each != head)
+        page.click(css, which)
+        page.wait_for_function(f"all('.head .grow')[0]?.textContent === {wanted!r}")
+
+    focuses("button.rank")
     page.page.get_by_role("tab", name="Pool").click()
-    page.wait_for("Pool of all")
-    page.click(".tile", 0)
-    page.wait_for_function(f"all('.head .grow')[0].textContent !== {first!r}")
+    focuses(".card .what")
     page.page.get_by_role("tab", name="Table").click()
     page.wait_for("Table of all", "confidence")
     before = page.evaluate("all('.head .grow')[0].textContent")
     page.click(".tabulator-row", 5)
     page.wait_for_function(f"all('.head .grow')[0].textContent !== {before!r}")
-
-
-def test_every_tab_opens(page):
-    for tab, words in {
-        "Loss": "cross-entropy",
-        "Confusion": "prediction",
-        "Pool": "Pool of all",
-        "Channels": "No sample in focus",
-        "Analyses": "Compute",
-        "Jobs": "PCA",
-        "Plugins": "ready",
-        "Overview": "Worst of all",
-    }.items():
-        page.page.get_by_role("tab", name=tab).click()
-        page.wait_for(words)
 
 
 def test_an_analysis_gets_controls_and_a_face(page):
@@ -245,6 +317,8 @@ def test_in_a_small_window_the_controls_come_out_of_the_edge(page):
     page.wait_for_function("all('.chips')[0].getBoundingClientRect().right <= 0")
     page.click("[data-act=drawer]")
     page.wait_for_function("all('.chips')[0].getBoundingClientRect().left > 0")
+    page.click("[data-act=drawer]")
+    page.wait_for_function("all('.chips')[0].getBoundingClientRect().right <= 0")
 
 
 def test_everything_has_a_name_for_screen_readers(page):

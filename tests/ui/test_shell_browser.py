@@ -80,6 +80,7 @@ PACKAGES = {
     "off-pack": ("nnlens.analyses", ANALYSIS, {"resting": "Mine"}),
     "paged-pack": ("nnlens.views", PAGES, {"counter": "Counter", "poor": "Poor", "poorer": "Poorer"}),
 }
+FIELD = "all('input[role=combobox]')[0]"
 CARD = "all('.tour-card').find(node => node.matches(':popover-open'))"
 
 
@@ -228,6 +229,20 @@ class Hands:
         self.changes_sample(lambda: self.press("k"))
         assert self.sample() == f"Sample {worst}"
 
+    def pin(self):
+        pinned = "new URLSearchParams(location.search).get('pins')"
+        self.press("p")
+        self.page.wait_for_function(f"{pinned} === {self.sample().split()[-1]!r}")
+        self.press("p")
+        self.page.wait_for_function(f"{pinned} === null")
+
+    def turn(self):
+        pages = "all('.turn').map(n => n.textContent).join()"
+        self.page.evaluate("all('button.rank')[0].focus()")
+        for key, told in (("PageDown", "9–16"), ("PageUp", "1–8")):
+            self.press(key)
+            self.page.wait_for_function(f"{pages}.includes({told!r})")
+
     def leave(self):
         self.filter("label == 1")
         self.selected(20)
@@ -247,14 +262,19 @@ class Hands:
     def redo(self):
         self.press("Control+Shift+Z")
         self.selected(0)
+        self.page.wait_for_function(f"{FIELD}.value === ''")  # the filter goes with what it had selected
 
     def slash(self):
-        self.press("/")
-        self.page.wait_for_function(
-            "() => { let a = document.activeElement; while (a?.shadowRoot?.activeElement)"
-            " a = a.shadowRoot.activeElement; return a?.placeholder?.startsWith('Filter') }"
+        focused = (
+            "(() => { let a = document.activeElement; while (a?.shadowRoot?.activeElement)"
+            " a = a.shadowRoot.activeElement; return a?.placeholder?.startsWith('Filter') ?? false })()"
         )
+        self.press("/")
+        self.page.wait_for_function(f"{focused} && {FIELD}.getAttribute('aria-expanded') === 'true'")
+        self.press("Escape")  # the list of offers
+        self.page.wait_for_function(f"{focused} && {FIELD}.getAttribute('aria-expanded') === 'false'")
         self.press("Escape")
+        self.page.wait_for_function(f"!{focused}")
 
     def help(self):
         self.press("?")
@@ -277,6 +297,8 @@ class Hands:
 
 CHECKS = {
     "j  k": Hands.walk,
+    "p": Hands.pin,
+    "page up  down": Hands.turn,
     "esc": Hands.leave,
     "ctrl z": Hands.undo,
     "shift ctrl z": Hands.redo,

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.path import Path
 from panel.custom import JSComponent
 
-from nnlens.state import replay
+from nnlens.state import MapState, replay
 from nnlens.testing import wait_until
 from nnlens.ui.core.regions import fitted
 from nnlens.ui.core.session import Session
@@ -92,6 +92,38 @@ class Views:
         width, start = self.page.evaluate(f"[Math.trunc({model}.inner_width), {model}.x_range.start]")
         return scene.sized and scene.width == width and scene.view[0] == pytest.approx(start)
 
+    def go_home(self):
+        """Bring the page back to how it opens: its size, its maps and what they show, nothing chosen."""
+        self.page.set_viewport_size({"width": 1440, "height": 900})
+        self.page.wait_for_function("innerWidth === 1440 && innerHeight === 900")
+        self.page.mouse.move(720, 10)  # over neither map
+        self.page.evaluate(STILL)
+        for figure, which in ((A, "a"), (B, "b")):
+            wait_until(lambda f=figure, w=which: self.same_view(f, w), what="the size of the maps")
+        if self.state.map_a.tool != "lasso":
+            self.page.evaluate("all('button.tool').find(e => e.dataset.value === 'lasso').click()")
+            wait_until(lambda: self.state.map_a.tool == "lasso", what="the lasso")
+        self.do(self.as_built)
+        for figure, which in ((A, "a"), (B, "b")):
+            wait_until(lambda f=figure, w=which: self.whole(f, w), what="the whole map")
+        assert self.state.map_a == self.state.map_b == MapState()
+        assert self.state.focus is self.state.hover is self.state.mask is None
+        wait_until(lambda: self.page.evaluate("all('.card').length") == 0, what="no card")
+
+    def as_built(self):
+        self.session.theme = "light"
+        self.state.param.update(visible=None, color_by="label", focus=None, hover=None)
+        self.state.clear()
+        for which, area in self.maps.items():
+            area.set_note("")
+            area.set_result(self.results[which])
+            area.home(front=True)
+
+    def whole(self, figure, which):
+        scene = self.maps[which].scene
+        fit = fitted(scene.projection.extent, scene.width, scene.height)
+        return self.same_view(figure, which) and scene.view == pytest.approx(fit, rel=1e-6)
+
     def build(self):
         """Make the page, as a server does: in its own thread."""
         self.session = Session(None, data=self.data)
@@ -166,16 +198,22 @@ def sixty_thousand(synthetic):
     return synthetic.run_data(60_000)
 
 
-@pytest.fixture
-def views(sixty_thousand, synthetic, serve, open_page):
+@pytest.fixture(scope="module")
+def shared(sixty_thousand, synthetic, serve_shared, open_shared):
     results = {
         "a": synthetic.projection(sixty_thousand, "tight"),
         "b": synthetic.projection(sixty_thousand, "loose", left_out=600),
     }
-    made = Views(sixty_thousand, results, serve, open_page)
-    yield made
-    assert made.session.messages == []
-    assert [error for error in made.page.errors if "WebGL" not in error] == []
+    return Views(sixty_thousand, results, serve_shared, open_shared)
+
+
+@pytest.fixture
+def views(shared):
+    """The one page of all tests, as it was when it opened."""
+    shared.go_home()
+    yield shared
+    assert shared.session.messages == []
+    assert [error for error in shared.page.errors if "WebGL" not in error] == []
 
 
 def coordinates(data, result):
@@ -283,7 +321,9 @@ def test_hidden_classes_are_not_selected(views):
     np.testing.assert_array_equal(again, views.state.mask)
 
 
-def test_a_tap_inspects_and_rings_the_sample_in_both_maps(views, sixty_thousand, synthetic):
+def test_a_tap_rings_the_sample_in_both_maps_and_a_small_selection_lies_on_top(
+    views, sixty_thousand, synthetic
+):
     ids, xy = coordinates(sixty_thousand, synthetic.projection(sixty_thousand, "tight"))
     row = 4321
     views.page.mouse.click(*views.at(A, *xy[row]))
@@ -296,6 +336,18 @@ def test_a_tap_inspects_and_rings_the_sample_in_both_maps(views, sixty_thousand,
             "([i, x]) => { const data = figures[i].model.renderers.at(-1).data_source.data; return data.x[0] === x }",
             arg=[figure, there[0]],
         )
+
+    densest = ids[np.argsort(np.hypot(*(xy - np.median(xy, axis=0)).T))[:40]]
+    views.do(lambda: views.state.select(np.sort(densest), {"kind": "ids"}))
+    drawn = "[4, 5].map(k => figures[0].model.renderers[k])"  # after the picture, the dots and the pictures
+    views.page.wait_for_function(f"() => {drawn}.every(r => r.data_source.data.x.length === 40)")
+    places = views.columns(A, 5)
+    shown = sorted(zip(places["x"], places["y"], strict=True))
+    np.testing.assert_allclose(shown, sorted(map(tuple, xy[np.isin(ids, densest)])), atol=1e-6)
+    look = views.page.evaluate(f"{drawn}.map(r => [r.glyph.size.value, r.glyph.fill_color.value ?? ''])")
+    assert look == [[9, TOKENS["light"]["accent"]], [6, ""]]  # their class on an edge in the accent
+    views.do(lambda: views.state.select(ids[:300], {"kind": "ids"}))
+    views.page.wait_for_function(f"() => {drawn}.every(r => r.data_source.data.x.length === 0)")
 
 
 def test_a_resting_pointer_shows_a_card_until_it_moves(views, sixty_thousand, synthetic):

@@ -16,9 +16,9 @@ import panel as pn
 
 from nnlens.state import ExplorerState, Mask
 
-Topic = Literal["selection", "focus", "hover"]
+Topic = Literal["selection", "focus", "hover", "pinned"]
 Push = Callable[[Any], None]
-TOPICS: tuple[Topic, ...] = ("selection", "focus", "hover")
+TOPICS: tuple[Topic, ...] = ("selection", "focus", "hover", "pinned")
 KEPT_TIMINGS = 200
 
 
@@ -57,8 +57,8 @@ class Hub:
             For the timings; a second view of one name gets a number.
         push : callable
             Gets the mask over positions, dims (sample,), or None where nothing is selected; for the topics ``focus``
-            and ``hover`` an id or None. Under 10 ms, and it draws nothing.
-        topic : {"selection", "focus", "hover"}
+            and ``hover`` an id or None, for ``pinned`` a list of ids. Under 10 ms, and it draws nothing.
+        topic : {"selection", "focus", "hover", "pinned"}
             What to follow.
 
         Returns
@@ -75,7 +75,7 @@ class Hub:
         """Push again though nothing changed, as after a change of the theme."""
         self._changed(topic)
 
-    def _value(self, topic: Topic) -> Mask | int | None:
+    def _value(self, topic: Topic) -> Mask | int | list[int] | None:
         return self.state.mask if topic == "selection" else getattr(self.state, topic)
 
     def _changed(self, topic: Topic) -> None:

@@ -7,6 +7,7 @@ importable.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import datashader as ds
@@ -29,6 +30,17 @@ NEAREST = 12.0
 """Samples that one in front counts for, of a body that is turned."""
 PER_LEVEL = 1.8
 """Levels a doubling of the samples in a pixel: about forty have the full color."""
+_LEVEL = np.array(
+    [
+        0,
+        *(
+            min(LEVELS - 1, int(np.log2(n) * PER_LEVEL))
+            for n in range(1, 1 + 2 ** math.ceil(LEVELS / PER_LEVEL))
+        ),
+    ],
+    np.uint8,
+)
+"""The level of so many samples; of more it is the last."""
 
 
 def point_side(samples: int) -> int:
@@ -71,11 +83,12 @@ def class_image(
     reach = _reach(point_side(len(x)))
     if near is not None and len(near):
         counts = np.zeros((max(height, 1), max(width, 1), len(_SLOTS)), np.uint32)
-        _add(x, y, codes, weights(near), np.array(view, np.float64), counts)
-        return _class_places(counts, reach)
+        hit = np.zeros(counts.shape[:2], np.bool_)
+        _add(x, y, codes, weights(near), np.array(view, np.float64), counts, hit)
+        return _class_places(counts, hit, reach)
     frame = pd.DataFrame({"x": x, "y": y, "code": pd.Categorical.from_codes(codes.astype(np.int8), _SLOTS)})
     counts = _canvas(view, width, height).points(frame, "x", "y", ds.by("code", ds.count())).values
-    return _class_places(np.ascontiguousarray(counts), reach)
+    return _class_places(np.ascontiguousarray(counts), np.ones(counts.shape[:2], np.bool_), reach)
 
 
 def weights(near: Floats) -> NDArray[np.uint32]:
@@ -149,7 +162,7 @@ def _reach(side: int) -> NDArray[np.intp]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _add(x, y, codes, weight, view, counts):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _add(x, y, codes, weight, view, counts, hit):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Add the weights of points to the pixels that they lie in, as datashader counts them; it sums ten times slower."""
     height, width, _ = counts.shape
     across, up = width / (view[2] - view[0]), height / (view[3] - view[1])
@@ -159,17 +172,23 @@ def _add(x, y, codes, weight, view, counts):  # type: ignore[no-untyped-def]  # 
             column = min(int((px - view[0]) * across), width - 1)
             row = min(int((py - view[1]) * up), height - 1)
             counts[row, column, codes[i]] += weight[i]
+            hit[row, column] = True
 
 
 @numba.njit(cache=True, nogil=True)
-def _class_places(counts, reach):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Give every pixel the selected class with the most samples, else the unselected one, of what reaches it."""
+def _class_places(counts, hit, reach):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Give every pixel the selected class with the most samples, else the unselected one, of what reaches it.
+
+    Pixels that nothing hit are not looked at: most of the counts are then never touched, and take no memory.
+    """
     height, width, codes = counts.shape
     best = np.zeros(
         (height, width), np.int32
     )  # samples × 64 + code; selected ones are raised above all others
     for row in range(height):
         for column in range(width):
+            if not hit[row, column]:
+                continue
             score = 0
             for code in range(codes):
                 n = int(min(counts[row, column, code], 1 << 20))
@@ -183,7 +202,7 @@ def _class_places(counts, reach):  # type: ignore[no-untyped-def]  # pragma: no 
             score = best[row, column]
             if score > 0:
                 n, code = (score % RAISED) // 64, score % 64
-                places[row, column] = 1 + code * LEVELS + min(LEVELS - 1, int(np.log2(n) * PER_LEVEL))
+                places[row, column] = 1 + code * LEVELS + _LEVEL[min(n, len(_LEVEL) - 1)]
     return places
 
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode
 import panel as pn
 
 from nnlens.state import FRONT, TOOLS, Draw, Extent, MapState, Selection, ids_in
-from nnlens.ui.core import choices
+from nnlens.ui.core import choices, pinning
 from nnlens.ui.core.chosen import IDS_OF, PACKED_OF, as_json, known, read_ids, read_json, write_selection
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.turning import read_turn
@@ -24,7 +24,7 @@ from nnlens.ui.look.text import plain
 NO_CLASS = "none"
 DRAW = "draw:"
 """What begins the samples of a map that are drawn at random."""
-KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection", "choices")
+KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection", "pinned", "choices")
 MAPS = ("map_a", "map_b")
 PAGE = "page."
 """What begins the key of a plugin's page."""
@@ -50,6 +50,7 @@ def to_query(session: Session, runs: Sequence[str] = ()) -> str:
     fields |= {"focus": str(state.focus)} if state.focus is not None else {}
     fields |= {"classes": ",".join(map(str, state.visible)) or NO_CLASS} if state.visible is not None else {}
     fields |= {f"{PAGE}{page}": as_json(own) for page, own in session.pages.items()}
+    fields |= pinning.written(session)
     fields |= choices.written(session)
     if len(state.selection):
         fields |= write_selection(state.selection)
@@ -106,6 +107,7 @@ def from_query(session: Session, query: str) -> None:
     _read_classes(session, found, drop)
     _read_pages(session, found, drop)
     _read_selection(session, found, drop)
+    pinning.read(session, found, drop)
     choices.read(session, found, drop)
 
 
@@ -250,6 +252,7 @@ class Address:
         written = [(state.selection, "the selection")]
         written += [(shown.samples, "the samples of a map") for shown in (state.map_a, state.map_b)
                     if isinstance(shown.samples, Selection)]  # fmt: skip
+        written += [(Selection(state.pinned, {"kind": "ids"}), "the pinned samples")]
         for chosen, what in written:
             if len(chosen) and not write_selection(chosen):
                 told = f"The link opens this view without {what}: {len(chosen):,} ids are too many for an address."

@@ -10,13 +10,14 @@ from markupsafe import Markup
 from nnlens.schema import UNLABELLED
 from nnlens.state import Mask
 from nnlens.ui.core import record as records
+from nnlens.ui.core.pinning import toggle
 from nnlens.ui.core.record import Record
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.inspector.looking import Looking
 from nnlens.ui.inspector.scores import Scores
 from nnlens.ui.look.live import Live
-from nnlens.ui.look.parts import class_mark, empty, icon, icon_button, picture
+from nnlens.ui.look.parts import class_mark, empty, icon, icon_button, picture, pin_button
 from nnlens.ui.look.text import count, decimal, fill, joined, name, share
 from nnlens.ui.look.tiles import tiles
 
@@ -50,6 +51,7 @@ class Inspector:
         actions = {
             "step": lambda by, _: walk.step(int(by)),
             "focus": lambda sample, _: setattr(session.state, "focus", int(sample)),
+            "pin": lambda sample, _: toggle(session, int(sample)),
             "enlarge": lambda *_: self._enlarge(),
             **self.scores.actions,
         }
@@ -57,6 +59,7 @@ class Inspector:
             actions=actions, guard=session.guard, css=["inspector.css", "scores.css", "tiles.css"]
         )
         looking.param.watch(session.guard(lambda *_: self._paint()), ["sample", "passing", "target"])
+        session.hub.register("pin", lambda _: self._paint(), "pinned")
         session.hub.register("place", self._selected)
         self._paint()
 
@@ -142,9 +145,10 @@ class Inspector:
             next=icon_button("chevron_right", "the next one (j)", "step", 1),
         )
         return fill(
-            '<div class="head"><div class="b grow cut">Sample {id}</div>{middle}{copy}</div>',
+            '<div class="head"><div class="b grow cut">Sample {id}</div>{middle}{pin}{copy}</div>',
             id=count(found.sample),
             middle=fill('<span class="tag">under the pointer</span>') if passing else steps,
+            pin="" if passing else pin_button(found.sample, found.sample in self.session.state.pinned),
             copy="" if passing else self._copy(found),
         )
 

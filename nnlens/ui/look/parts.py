@@ -46,6 +46,19 @@ def icon_button(
     )
 
 
+def pin_button(sample: int, pinned: bool) -> Markup:
+    """Return the button that pins a sample to the pool, or lets go of it."""
+    words = "unpin (p)" if pinned else "pin to the pool (p)"
+    return fill(
+        '<button class="icon pinned" type="button" data-act="pin" data-value="{sample}" data-key="pin{sample}" '
+        'data-aside aria-pressed="{on}" title="{words}" aria-label="{words} sample {sample}">{icon}</button>',
+        sample=sample,
+        on="true" if pinned else "false",
+        words=words,
+        icon=icon("push_pin"),
+    )
+
+
 def button(label: str, act: str, value: Any = "", kind: str = "", title: str = "") -> Markup:
     """Return a button with words; `kind` is "main" for the one that is meant to be pressed, or "link"."""
     shape = "link" if kind == "link" else f"do {kind}"

@@ -38,6 +38,10 @@ class OnScreen(hv.streams.PlotSize):
 Look = hv.streams.Stream.define("Look", version=0)
 
 
+PINNED = 200
+"""Pinned samples that are marked, at most: more would hide the map."""
+
+
 class Drawing:
     """The plot of one map.
 
@@ -156,6 +160,13 @@ class Drawing:
         if self._marks is not None:
             self._marks.put(layer, {"x": [place[0]] if place else [], "y": [place[1]] if place else []})
 
+    def pinned(self) -> None:
+        """Mark the samples that are pinned to the pool."""
+        places = [self.scene.place(sample) for sample in self.session.state.pinned[:PINNED]]
+        there = [place for place in places if place is not None]
+        if self._marks is not None:
+            self._marks.put("pinned", {"x": [x for x, _ in there], "y": [y for _, y in there]})
+
     def _put_marks(self) -> None:
         if self._marks is None or self._gestures is None:
             return
@@ -165,6 +176,7 @@ class Drawing:
         marks.resize(scene.picture_side(), scene.mode == "pictures")
         self._put_samples(self.session.state.mask)
         self.ring("focus", self.session.state.focus)
+        self.pinned()
 
     def _put_samples(self, mask: Mask | None) -> None:
         marks, scene = self._marks, self.scene

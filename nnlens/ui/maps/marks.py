@@ -1,4 +1,4 @@
-"""What lies above the picture of a map: dots, pictures, the few that are selected, the focus, the lasso, the names.
+"""What lies above the picture of a map: dots, pictures, the few selected, the pinned, the focus, the lasso, names.
 
 Each is a source of its own, so that a brush or a click sends only what changed.
 """
@@ -32,6 +32,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "few": ("x", "y", "place"),
     "names": ("x", "y", "text", "ink", "edge"),
     "lasso": ("xs", "ys"),
+    "pinned": ("x", "y"),
     "rest": ("x", "y"),
     "focus": ("x", "y"),
 }
@@ -63,11 +64,14 @@ class Marks:
             name: ColumnDataSource({column: [] for column in columns}) for name, columns in COLUMNS.items()
         }
         self._empty = set(COLUMNS)
+        self._painted: Any = None
+        self._resized: Any = None
         self.mapper = LinearColorMapper(palette=["#000000"], low=0, high=TOP)
         self.glyphs = self._glyphs()
         # below their own layer, so that close ones share an edge and none covers another's color
         self._below = {
             "few": Scatter(size=9, line_color=None),
+            "pinned": Scatter(marker="diamond", size=13, fill_alpha=0, line_width=4),
             "focus": Scatter(size=RING, fill_alpha=0, line_width=5),
         }
         for name, glyph in self.glyphs.items():
@@ -87,6 +91,7 @@ class Marks:
                 text_color="ink", border_line_color="edge", border_radius=9, padding=4, background_fill_alpha=0.92,
             ),
             "lasso": Patches(fill_alpha=0.07, line_width=1.5),
+            "pinned": Scatter(marker="diamond", size=13, fill_alpha=0, line_width=1.5),
             "rest": Scatter(size=10, fill_alpha=0, line_width=1.5),
             "focus": Scatter(size=RING, fill_alpha=0, line_width=2.5),
         }  # fmt: skip
@@ -107,22 +112,30 @@ class Marks:
             source.data = kept_long(gone, len(source.data["x"])) if name == "names" else gone
 
     def paint(self, theme: Theme, palette: Sequence[str]) -> None:
-        """Take the colors of a theme."""
+        """Take the colors of a theme; those that it has already cost nothing, for Bokeh looks at each of 256."""
+        if (theme, palette) == self._painted:
+            return
+        self._painted = (theme, palette)
         tokens = TOKENS[theme]
         self.mapper.palette = padded(palette)
         for name, change in {
             "dots": {"line_color": tokens["surface"]},
             "lasso": {"line_color": tokens["accent"], "fill_color": tokens["accent"]},
             "rest": {"line_color": tokens["ink2"]},
+            "pinned": {"line_color": tokens["ink"]},
             "focus": {"line_color": tokens["accent"]},
             "names": {"background_fill_color": tokens["surface"]},
         }.items():
             self.glyphs[name].update(**change)
         self._below["few"].fill_color = tokens["accent"]
-        self._below["focus"].line_color = tokens["surface"]
+        for name in ("pinned", "focus"):
+            self._below[name].line_color = tokens["surface"]
 
     def resize(self, picture: int, pictures: bool) -> None:
         """Set how large pictures are, in pixels; the focus goes around a picture where there are some."""
+        if (picture, pictures) == self._resized:
+            return
+        self._resized = (picture, pictures)
         ring = {"marker": "square", "size": picture + 10} if pictures else {"marker": "circle", "size": RING}
         for glyph in (self._below["focus"], self.glyphs["focus"]):
             glyph.update(**ring)

@@ -18,6 +18,7 @@ import xarray as xr
 from bokeh.events import PointEvent
 
 from nnlens.state import FRONT, TOOLS
+from nnlens.ui.core.pinning import toggle
 from nnlens.ui.core.regions import in_region, rounded
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Which
@@ -25,6 +26,7 @@ from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.core.turning import moved
 from nnlens.ui.maps.drawing import Drawing
 from nnlens.ui.maps.frame import MapFrame
+from nnlens.ui.maps.gestures import held
 from nnlens.ui.maps.inset import Inset
 from nnlens.ui.maps.scene import Scene
 from nnlens.ui.maps.taking import map_downloads
@@ -86,6 +88,7 @@ class ProjectionMap:
         hub.register(f"map {self.which}", self.drawing.push)
         hub.register(f"focus {self.which}", lambda sample: self.drawing.ring("focus", sample), "focus")
         hub.register(f"hover {self.which}", self._rest, "hover")
+        hub.register(f"pinned {self.which}", lambda _: self.drawing.pinned(), "pinned")
 
     # --- for the shell -------------------------------------------------------------------------------------------
     def panel(self) -> pn.Column:
@@ -244,7 +247,11 @@ class ProjectionMap:
         state = self.session.state
         self._tapped = (event.sx, event.sy, state.focus)
         nearest = self.scene.nearest(event.x, event.y)
-        if nearest is not None:
+        if nearest is None:
+            return
+        if held(event) == "add":
+            toggle(self.session, nearest)
+        else:
             state.focus = nearest
 
     def _double_tap(self, event: PointEvent) -> None:

@@ -22,6 +22,7 @@ from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.text import fill, joined, plain
 from nnlens.ui.look.theme import static
 from nnlens.ui.panels import spread
+from nnlens.ui.panels.cards import Cards
 from nnlens.ui.panels.confusions import Confusions
 from nnlens.ui.panels.histogram import LossHistogram
 from nnlens.ui.panels.losses import Losses
@@ -194,9 +195,9 @@ class Bottom:
         return _wide(table.view)
 
     def _pool(self) -> pn.Column:
-        pool = Pool(self.session, self.walk, size=60, label="pool")
+        pool = Cards(self.session, self.walk)
         self._hideable[self._place("Pool")] = [pool]
-        place = {"top": "-4px", "right": "0"}
+        place = {"top": "0", "right": "0"}
         out = TakeOut(
             self.session, "take the pool out", picture_downloads(self.session, self.walk), styles=place
         )

@@ -229,9 +229,11 @@ def in_cell(session: Session, origin: Any) -> Mask:
     return chosen
 
 
-def _is_in(axis: Side, wanted: Sequence[Any]) -> Mask:
+def _is_in(axis: Side, given: Any) -> Mask:
+    """Find which samples have a value, or one of several; what an address has that is none finds nothing."""
+    wanted = given if isinstance(given, list | tuple) else [given]
     if axis.values is None:
-        return np.isin(axis.codes, np.array([int(code) for code in wanted], np.int64))
+        return np.isin(axis.codes, np.array([code for code in wanted if isinstance(code, int)], np.int64))
     codes = [code for code, value in enumerate(axis.values) if value in wanted]
     return np.isin(axis.codes, np.array(codes, np.int64))
 

@@ -55,7 +55,13 @@ class FilterField:
             pn.Row(self.message, sizing_mode="stretch_width", margin=(2, 16, 12, 16)),
             **WIDE,
             # where the column is longer than the window, the field and what it says stay in sight
-            styles={"position": "sticky", "bottom": "0", "z-index": "2", "background": "var(--nn-surface)"},
+            styles={
+                "position": "sticky",
+                "bottom": "0",
+                "z-index": "2",
+                "background": "var(--nn-surface)",
+                "box-shadow": "0 -6px 10px var(--nn-surface)",  # what goes on below it fades, and is not cut
+            },
         )
 
     def offers(self, text: str, caret: int) -> Offered:

@@ -12,6 +12,8 @@ from nnlens.ui.look.theme import static
 
 HELP: tuple[tuple[str, str], ...] = (
     ("j  k", "next and previous of the wrong samples in the selection"),
+    ("p", "pin the sample to the pool, or let go of it"),
+    ("page up  down", "turn the pages of pool and ranking"),
     ("esc", "leave a field, close what lies over the page, or clear the selection"),
     ("ctrl z", "undo the last selection"),
     ("shift ctrl z", "redo it"),
@@ -25,6 +27,7 @@ POINTER: tuple[tuple[str, str], ...] = (
     ("click", "a point, a picture or a row: inspect the sample"),
     ("drag", "a lasso on a map, a range of the loss"),
     ("shift drag", "a box on a map"),
+    ("ctrl click", "a point, a card: pin it to the pool"),
     ("ctrl, alt drag", "add to the selection, take from it"),
     ("wheel", "zoom a map"),
     ("double click", "show all of a map, or a class alone"),
@@ -38,13 +41,13 @@ class Keys(JSComponent):
     Parameters
     ----------
     actions : mapping of str to callable
-        By name: ``next``, ``previous``, ``clear``, ``help``, ``undo``, ``redo``.
+        By name: ``next``, ``previous``, ``clear``, ``pin``, ``help``, ``undo``, ``redo``.
     guard : callable
         Wraps each action, so that its errors are told: `Session.guard`.
     """
 
     keys = param.Dict(
-        default={"j": "next", "k": "previous", "Escape": "clear", "?": "help"},
+        default={"j": "next", "k": "previous", "p": "pin", "Escape": "clear", "?": "help"},
         doc="Key to the name of its action.",
     )
     filter = param.String(default="input[placeholder^=Filter]", doc="Where the slash goes.")

@@ -12,7 +12,7 @@ from nnlens.ui.core.record import confidence
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.absent import no_pictures
-from nnlens.ui.look.live import Live
+from nnlens.ui.look.live import Action, Live
 from nnlens.ui.look.parts import button, class_mark, icon_button, picture
 from nnlens.ui.look.text import count, decimal, fill, joined, share
 from nnlens.ui.look.tiles import tile
@@ -33,6 +33,8 @@ class Worst(ABC):
         Whether a link selects the wrong samples where nothing is selected.
     """
 
+    sheets: Sequence[str] = ("tiles.css", "bottom.css")
+
     def __init__(
         self, session: Session, walk: Walk, size: int = 24, label: str = "worst", offer: bool = True
     ) -> None:
@@ -40,22 +42,23 @@ class Worst(ABC):
         self.page = 0
         self._hidden = False
         self._mask: Mask | None = session.state.mask
-        actions = {
-            "focus": lambda sample, _: setattr(session.state, "focus", int(sample)),
-            "turn": lambda by, _: self._turn(int(by)),
-            "wrong": lambda *_: session.state.select(
-                walk.wrong, {"kind": "filter", "text": "prediction != label"}
-            ),
-        }
         self.view = Live(
-            actions=actions,
-            guard=session.guard,
-            css=["tiles.css", "bottom.css"],
-            sizing_mode="stretch_both",
+            actions=self.actions, guard=session.guard, css=self.sheets, sizing_mode="stretch_both"
         )
         session.hub.register(label, self._selected)
         session.hub.register(label, lambda _: self.paint(), "focus")
         self.paint()
+
+    @property
+    def actions(self) -> dict[str, Action]:
+        """What presses do, by name."""
+        state = self.session.state
+        wrong = {"kind": "filter", "text": "prediction != label"}
+        return {
+            "focus": lambda sample, _: setattr(state, "focus", int(sample)),
+            "turn": lambda by, _: self._turn(int(by)),
+            "wrong": lambda *_: state.select(self.walk.wrong, wrong),
+        }
 
     @property
     def hidden(self) -> bool:
@@ -71,18 +74,33 @@ class Worst(ABC):
         """Draw the page that is open."""
         if self._hidden:
             return
-        total = len(self.session.data) if self._mask is None else int(self._mask.sum())
+        total = self.total
+        self.page = min(self.page, max((total - 1) // self.size, 0))  # samples may have gone
         first = self.page * self.size
-        samples = self.session.data.ids[self.walk.worst(self._mask, first + self.size)[first:]].tolist()
+        samples = self.samples(first, min(first + self.size, total))
         self.view.show(
             fill(
-                '<div class="fill"><div class="h3"><span>{title}</span><span class="cap turn">{more}</span></div>'
+                '<div class="fill" data-turn><div class="h3">{head}<span class="cap turn">{more}</span></div>'
                 '<div class="scroll" data-scroll>{body}</div></div>',
-                title=f"{self.title} of the selection" if self._mask is not None else f"{self.title} of all",
+                head=self.head(),
                 more=self._pages(first, len(samples), total) if self.pages else "",
                 body=self.body(samples),
             )
         )
+
+    @property
+    def total(self) -> int:
+        """How many samples there are on all pages."""
+        return len(self.session.data) if self._mask is None else int(self._mask.sum())
+
+    def samples(self, first: int, end: int) -> list[int]:
+        """Return the ids of those from one place to another."""
+        return [int(each) for each in self.session.data.ids[self.walk.worst(self._mask, end)[first:]]]
+
+    def head(self) -> Markup:
+        """Say what the samples are."""
+        of = "all" if self._mask is None else "the selection"
+        return fill("<span>{title} of {of}</span>", title=self.title, of=of)
 
     @property
     def pages(self) -> bool:
@@ -103,8 +121,7 @@ class Worst(ABC):
         self.paint()
 
     def _turn(self, by: int) -> None:
-        total = len(self.session.data) if self._mask is None else int(self._mask.sum())
-        self.page = min(max(self.page + by, 0), max((total - 1) // self.size, 0))
+        self.page = min(max(self.page + by, 0), max((self.total - 1) // self.size, 0))
         self.paint()
 
     def _pages(self, first: int, shown: int, total: int) -> Markup:

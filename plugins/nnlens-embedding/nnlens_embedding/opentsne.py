@@ -53,9 +53,9 @@ def optimize(affinities: Affinities, start: Float, schedule: Schedule, watch: Wa
                 callbacks=callback(before),
                 callbacks_every_iters=schedule.every,
             )
-        reached[0] = schedule.total
-    except OptimizationInterrupt as stop:
-        placed = stop.final_embedding
+        reached[0], told = schedule.total, placed.kl_divergence
+    except OptimizationInterrupt as stop:  # the map that it holds knows no divergence
+        placed, told = stop.final_embedding, stop.error
     positions = np.asarray(placed, np.float32)
-    divergence = divergence_of(affinities, positions) if flat else float(placed.kl_divergence)
+    divergence = divergence_of(affinities, positions) if flat else float(told)
     return Layout(positions, divergence, reached[0])

@@ -67,17 +67,21 @@ def test_shows_a_picture_at_once_and_then_on_the_way(vectors, with_graph, told, 
     assert spans[-1] > spans[0] * 100
 
 
-@pytest.mark.parametrize("engine", ["fft", "openTSNE"])
-def test_stopping_keeps_the_map_and_cancelling_leaves(vectors, with_graph, told, groups, monkeypatch, engine):
+@pytest.mark.parametrize(
+    "how", [{"engine": "fft"}, {"engine": "openTSNE"}, {"dimensions": 3}], ids=["fft", "openTSNE", "in space"]
+)
+def test_stopping_keeps_the_map_and_cancelling_leaves(vectors, with_graph, told, groups, monkeypatch, how):
     from nnlens_embedding.layout import Schedule
 
     monkeypatch.setattr("nnlens_embedding.tsne.Schedule", lambda *a, **k: Schedule(*a, **k, pause=0))
     data = with_graph(vectors(groups[0]))
-    result = TSNE(engine=engine).compute(data, told(stop_after=8))
+    result = TSNE(**how).compute(data, told(stop_after=8))
+    assert result.sizes["component"] == how.get("dimensions", 2)
     assert 0 < result.attrs["iterations"] < 600
     assert f"after {result.attrs['iterations']} of 600 iterations" in result.attrs["caption"]
     with pytest.raises(JobCancelledError):
-        TSNE(engine=engine).compute(data, told(cancel_after=8))
+        TSNE(**how).compute(data, told(cancel_after=8))
+    assert 0 < result.attrs["kl_divergence"] < 10
 
 
 def test_clamped_perplexity_is_said(vectors, with_graph, told, groups):

@@ -84,11 +84,12 @@ export function render({model, el}) {
     const key = focused(), inner = root.querySelector('[data-scroll]')?.scrollTop
     root.innerHTML = model.html
     if (inner) { const box = root.querySelector('[data-scroll]'); if (box) box.scrollTop = inner }
-    if (key) for (const node of root.querySelectorAll('[data-key]'))
-      if (node.dataset.key === key) {
-        node.focus({preventScroll: true})
-        if (typed !== undefined && node.tagName === 'INPUT') node.value = typed  // what is being typed stays
-      }
+    if (key) {
+      const same = [...root.querySelectorAll('[data-key]')].find(node => node.dataset.key === key)
+      const next = same ?? root.querySelector('[data-turn] [data-scroll] [data-act]')  // a page was turned by the keyboard
+      next?.focus({preventScroll: true})
+      if (typed !== undefined && same?.tagName === 'INPUT') same.value = typed  // what is being typed stays
+    }
     dress()
   }
   root.addEventListener('click', e => {
@@ -106,6 +107,8 @@ export function render({model, el}) {
     if (sets) e.target.closest('[style]')?.style.setProperty(sets, `${e.target.value}%`)
   })
   root.addEventListener('keydown', e => {
+    const page = {PageDown: 1, PageUp: -1}[e.key]
+    if (page && e.target.closest('[data-turn]')) { e.preventDefault(); model.send_msg({act: 'turn', value: page}) }
     const hit = marked(e)
     if (!hit || FIELDS.includes(hit.tagName)) return
     if ((e.key === 'Enter' || e.key === ' ') && hit.tagName !== 'BUTTON') { e.preventDefault(); send(hit, e, false) }

@@ -1,0 +1,132 @@
+"""Rows of the table, cards and points that go to the pool, and the pinned side by side, in a real browser."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnlens.testing import tiny_store, wait_until
+from nnlens.testing.browser import Driver
+
+pytestmark = pytest.mark.browser
+
+FIGURE = "all('.bk-Figure').find(n => n.getBoundingClientRect().height > 200).getBoundingClientRect()"
+CARDS = "all('.cards .card, .compare th[scope=col]').map(n => +n.querySelector('b').textContent)"
+FOCUS = "+(all('.head .grow')[0]?.textContent.match(/[0-9]+/) ?? ['-1'])[0]"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return tiny_store(tmp_path_factory.mktemp("runs") / "tiny", 60)
+
+
+@pytest.fixture
+def page(run, explore, open_page):
+    made = Driver(open_page(explore(run.path)))
+    made.wait_for("Worst of all", "in view")
+    yield made
+    assert not [error for error in made.errors if "WebGL" not in error]
+
+
+def pinned(page):
+    """The ids that the address says are pinned."""
+    found = page.evaluate("new URLSearchParams(location.search).get('pins') ?? ''")
+    return [int(each) for each in found.split(",") if each]
+
+
+def card(run, sample):
+    """What a card says, from the run itself."""
+    at = run.samples.sel(sample=sample)
+    label, prediction = int(at["label"]), int(at["prediction"])
+    wrong = " close wrong" if label != prediction else ""
+    return f"{sample}{wrong} loss {float(at['loss']):.3e} pred {prediction} label {label}"
+
+
+def test_rows_cards_and_points_join_the_pool_and_are_compared(page, run, open_page):
+    rows_go_to_the_pool(page, run)
+    cards_say_what_is_true(page, run)
+    keys_and_points_join(page)
+    the_pinned_are_compared(page, run)
+    a_link_brings_them_back(page, open_page)
+    they_go_and_come_back(page)
+
+
+def rows_go_to_the_pool(page, run):
+    page.page.get_by_role("tab", name="Table").click()
+    page.wait_for_function("seen('.tabulator-row').length > 3")
+    page.click(
+        ".tabulator-col-title", 1, of="seen"
+    )  # by id, so that rows are in another order than the run's losses
+    ids = "seen('.tabulator-row').map(n => +n.querySelector('[tabulator-field=id]').textContent)"
+    page.wait_for_function(f"{ids}.slice(0, 4).join() === '0,1,2,3'")
+    page.click(".tabulator-row", 1, of="seen")
+    page.wait_for_function(f"{FOCUS} === 1")
+    for row, told in ((1, "1 row "), (2, "2 rows"), (3, "3 rows"), (2, "2 rows")):
+        page.click(".tabulator-row input", row, of="seen")
+        page.wait_for(told)
+    page.click(".rows [data-act=pin]")
+    page.wait_for("2 pinned to the pool")
+    assert pinned(page) == [1, 3]
+
+
+def cards_say_what_is_true(page, run):
+    page.page.get_by_role("tab", name="Pool").click()
+    worst = run.ids[np.argsort(-run.samples["loss"].values, kind="stable")]
+    page.wait_for_function(f"{CARDS}.join() === {','.join(map(str, worst[:48]))!r}")
+    page.wait_for(*(card(run, int(sample)) for sample in worst[:3]))
+    page.evaluate("all('.card .what')[0].focus()")
+    page.press("PageDown")
+    page.wait_for_function(f"{CARDS}.join() === {','.join(map(str, worst[48:]))!r}")
+    page.press("ArrowRight")  # from the first, which the focus has gone to
+    page.press("Enter")
+    page.wait_for_function(f"{FOCUS} === {worst[49]}")
+
+
+def keys_and_points_join(page):
+    focus = page.evaluate(FOCUS)
+    page.press("p")
+    wait_until(lambda: pinned(page) == [1, 3, focus], what="the sample in focus is pinned")
+    with page.keyboard_held("Control"):
+        page.click(".card .what", 0)
+    wait_until(lambda: len(pinned(page)) == 4, what="a card is pinned")
+    x, y = page.evaluate(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({FIGURE})")
+    before = page.evaluate(FOCUS)
+    with page.keyboard_held("Control"):
+        page.mouse.click(x, y)
+    wait_until(lambda: len(pinned(page)) == 5, what="a point is pinned")
+    assert page.evaluate(FOCUS) == before, "a pin takes the focus"
+    page.wait_for_timeout(600)  # so that the next is no double click
+    page.mouse.click(x, y)
+    page.wait_for_function(f"{FOCUS} === {pinned(page)[-1]}")
+
+
+def the_pinned_are_compared(page, run):
+    page.click("[data-act=show][data-value=compare]")
+    page.wait_for_function(f"{CARDS}.join() === {','.join(map(str, pinned(page)))!r}")
+    cells = (
+        "Object.fromEntries(all('.compare tbody tr').map(r => [r.children[0].textContent,"
+        " [...r.children].slice(1).map(n => n.textContent.trim())]))"
+    )
+    told, chosen = page.evaluate(cells), run.samples.sel(sample=pinned(page))
+    assert told["loss"] == [f"{loss:.3e}" for loss in chosen["loss"].values]
+    assert told["label"] == [str(label) for label in chosen["label"].values]
+    ranks = [(run.samples["loss"].values > loss).sum() + 1 for loss in chosen["loss"].values]
+    assert told["rank by loss"] == [str(rank) for rank in ranks]
+
+
+def a_link_brings_them_back(page, open_page):
+    other = Driver(open_page(page.url))
+    other.wait_for_function(f"{CARDS}.join() === {','.join(map(str, pinned(page)))!r}")
+    other.close()
+
+
+def they_go_and_come_back(page):
+    kept = pinned(page)
+    page.click("[data-act=select]")
+    page.wait_for(f"{len(kept)} selected")
+    page.click("[data-act='let go']")
+    page.wait_for("Nothing is pinned")
+    assert pinned(page) == []
+    page.click("[data-act='pin again']")
+    page.wait_for("Pinned 5")
+    assert pinned(page) == kept
