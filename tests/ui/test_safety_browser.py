@@ -322,6 +322,8 @@ def test_all_is_reached_and_done_by_the_keyboard_and_without_motion(plain, open_
         bare += [] if ring else [node]
     assert areas == ["header", *(f"area-{each}" for each in "xcabit")]
     assert not bare
+    left = "seen('.bk-events').filter(n => getComputedStyle(n).outlineStyle !== 'none').length"
+    assert not visit.evaluate(left), "a plot has kept the ring that it had"
     # --- a selection, a walk, a tab, a picture
     visit.filter("label == 1")
     visit.wait_for("20 selected")
@@ -330,8 +332,8 @@ def test_all_is_reached_and_done_by_the_keyboard_and_without_motion(plain, open_
     reach("node.dataset?.act === 'tab'")
     reach("node.textContent === 'Pool'", "ArrowRight")
     visit.press("Enter")
-    visit.wait_for("Pool of the selection")
-    reach("node.matches('.tile')")
+    visit.wait_for("Compare", "1–20")
+    reach("node.dataset?.act === 'focus' && !!shadowed(node, '.area-t')")
     visit.press("ArrowRight")
     sample = visit.evaluate(f"{FOCUSED}.dataset.value")
     visit.press("Enter")

@@ -62,6 +62,7 @@ const listen = () => {
     surface.style.outline = surface.matches(':focus-visible') ? '2px solid var(--nn-ink)' : 'none'
     surface.style.outlineOffset = '-2px'
   })
+  surface.addEventListener('blur', () => { surface.style.outline = 'none' })
   surface.addEventListener('keydown', typed)
   // before the plot itself hears of it: a drag with shift is a box
   window.addEventListener('pointerdown', e => {
