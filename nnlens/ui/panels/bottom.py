@@ -148,7 +148,7 @@ class Bottom:
     def _confusion(self) -> Any:
         if not self.session.data.scored:
             return Live(no_network("No predictions"), css="bottom.css")
-        return ConfusionMatrix(self.session, self._open_cell).panel()
+        return ConfusionMatrix(self.session, self._open_cell, small=True).panel()
 
     def _confusions(self) -> Any:
         if not self.session.data.scored:

@@ -29,7 +29,7 @@ from nnlens.ui.panels.crossing import Confusion, Side, in_cell
 from nnlens.ui.panels.mosaic import CELL, mosaic
 from nnlens.ui.panels.taking import matrix_out
 
-SHORT = 12
+SHORT, SHORTEST = 12, 8
 """Signs of a value's name beside the matrix."""
 LEAST = 0.15
 """Width of the bar of a cell of which next to nothing is selected, of a cell."""
@@ -56,10 +56,14 @@ class ConfusionMatrix:
         Whose selection it writes and follows.
     opened : callable, optional
         Gets the row and the column of a cell that was clicked twice.
+    small : bool
+        Whether it has little room, so that names are shorter; the head tells that under the pointer in full.
     """
 
-    def __init__(self, session: Session, opened: Callable[[int, int], Any] | None = None) -> None:
-        self.session, self._opened = session, opened
+    def __init__(
+        self, session: Session, opened: Callable[[int, int], Any] | None = None, small: bool = False
+    ) -> None:
+        self.session, self._opened, self.small = session, opened, small
         self.confusion = confusion(session.data)
         self.norm = "count"
         self._column: pn.Column | None = None
@@ -174,15 +178,18 @@ class ConfusionMatrix:
     def _write(self, figure: Plot) -> None:
         """Write the values along the sides, and the share of mistakes of each row."""
         confusion = self.confusion
-        ticks(figure.left[0], {-i: self.text(confusion.row, group) for i, group in enumerate(confusion.rows)})
-        words = [self.text(confusion.column, group) for group in confusion.columns]
+        limit = SHORTEST if self.small else SHORT
+        rows = enumerate(self.text(confusion.row, group, limit) for group in confusion.rows)
+        ticks(figure.left[0], {-place: word for place, word in rows})
+        words = [self.text(confusion.column, group, limit) for group in confusion.columns]
         ticks(figure.below[0], dict(enumerate(words)))
         if any(len(word) > 2 for word in words[:-1]):
-            figure.below[0].major_label_orientation = np.pi / 4
-        rows, columns = confusion.counts.shape
+            # where cells are as wide as a line is high, only upright names do not lie over each other
+            figure.below[0].major_label_orientation = np.pi / (2 if self.small else 4)
+        columns = confusion.counts.shape[1]
         shown = confusion.error if confusion.judged else confusion.counts.sum(1)
         texts = [percent(value, 1) if confusion.judged else count(value) for value in shown]
-        places = {"x": [columns - 0.5] * rows, "y": [-i for i in range(rows)], "text": texts}
+        places = {"x": [columns - 0.5] * len(shown), "y": [-i for i in range(len(shown))], "text": texts}
         figure.add_glyph(ColumnDataSource(places), self._errors)
 
     def text(self, side: Side, group: tuple[int, ...], limit: int = SHORT) -> str:
