@@ -10,6 +10,7 @@ from contextlib import closing
 from urllib.parse import quote
 
 import numpy as np
+import panel as pn
 import pytest
 from PIL import Image
 
@@ -17,6 +18,7 @@ from nnlens.errors import NNLensError
 from nnlens.testing import tiny_store
 from nnlens.ui.core.images import SOURCES, ImageSource, ImageSources
 from nnlens.ui.look.pictures import png
+from nnlens.ui.look.shell import shell
 from nnlens.ui.serving import ports, server
 from nnlens.ui.serving.launch import show_runs
 from nnlens.ui.serving.limits import HEADERS, Seats, busy_page, error_page
@@ -163,3 +165,12 @@ class Broken:
 def test_a_visitor_never_gets_an_empty_page():
     page = server.visit(Broken(), Seats(1))
     assert "value error" in page.main[0].html and "secret" not in page.main[0].html
+
+
+def test_what_one_visitor_does_touches_no_other_page():
+    page, touched = shell(), []
+    page.param.watch(touched.append, list(page.param))
+    pn.state._add_busy_event("of another visitor")
+    assert pn.state.busy
+    pn.state._remove_busy_event("of another visitor")
+    assert not touched, "Panel walks through all of a page that it touches, at every event of every visitor"

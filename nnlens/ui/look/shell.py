@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util import edit_readonly
 
 from nnlens.ui.look.theme import THEMES, page_style
 
@@ -28,7 +29,7 @@ def shell(title: str = "nnlens", dark: bool | None = None) -> pmui.Page:
     dark : bool, optional
         The theme; by default what the page's address asks for.
     """
-    return pmui.Page(
+    page = pmui.Page(
         title=title,
         dark_theme=asked_dark() if dark is None else dark,
         theme_toggle=False,
@@ -37,6 +38,11 @@ def shell(title: str = "nnlens", dark: bool | None = None) -> pmui.Page:
         busy_indicator=None,  # it would flash at every touch; what takes longer is a job, and shown as one
         sidebar_variant="temporary",  # an empty, closed, persistent one shifts the page 320 px to the left
     )
+    with edit_readonly(page):
+        page.busy = (
+            False  # no longer linked: at every event of any visitor Panel would walk through all of the page
+        )
+    return page
 
 
 def asked_theme() -> str:

@@ -16,6 +16,12 @@ from nnlens.ui.look.palette import TOKENS, Theme, css_variables
 FONT = 'Roboto, -apple-system, "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif'
 CODE = 'ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace'
 HEADER = 48
+CALM = {
+    "@media (prefers-reduced-motion: reduce)": {
+        "&, & *": {"transition": "none !important", "animation": "none !important"}
+    }
+}
+"""For who asked the system for less motion; what Material writes on elements themselves gives way to it too."""
 
 
 def material(mode: Theme) -> dict[str, Any]:
@@ -51,7 +57,11 @@ def _components(tokens: Mapping[str, str]) -> dict[str, Any]:
 
     ring = {"outline": f"2px solid {tokens['ink']}", "outlineOffset": "2px"}
     return {
-        "MuiButtonBase": {"defaultProps": {"disableRipple": True}, **root(**{"&.Mui-focusVisible": ring})},
+        "MuiButtonBase": {
+            "defaultProps": {"disableRipple": True},
+            **root(**{"&.Mui-focusVisible": ring}, **CALM),
+        },
+        **{f"Mui{name}": root(**CALM) for name in ("Popover", "InputLabel", "InputBase")},
         "MuiButton": root(fontSize=13, lineHeight="16px", padding="5px 12px", minHeight=28, boxShadow="none"),
         # the page's title is its first heading; its blank ones, which only keep a place, are none
         "MuiTypography": {"defaultProps": {"variantMapping": {"h3": "h1", "h5": "div"}}},
@@ -69,7 +79,9 @@ def _components(tokens: Mapping[str, str]) -> dict[str, Any]:
         "MuiSlider": {"styleOverrides": {"root": {"height": 2}, "thumb": {"width": 12, "height": 12}}},
         "MuiTooltip": {"styleOverrides": {"tooltip": {"fontSize": 11, "lineHeight": "16px"}}},
         "MuiDialogTitle": root(padding="16px 16px 8px", fontSize=16, lineHeight="24px"),
-        "MuiDialog": {"styleOverrides": {"paper": {"borderRadius": 12, "backgroundImage": "none"}}},
+        "MuiDialog": {
+            "styleOverrides": {"root": CALM, "paper": {"borderRadius": 12, "backgroundImage": "none"}}
+        },
     }
 
 
@@ -104,6 +116,7 @@ def page_style() -> dict[str, Any]:
         "& .MuiAppBar-root .MuiLinearProgress-root": {"display": "none"},
         "& .title": {"color": "var(--nn-ink) !important", "fontSize": "16px !important", "fontWeight": 700},
         "& .main": {"backgroundColor": "var(--nn-app)"},
+        **CALM,
     }
 
 

@@ -37,7 +37,20 @@ export function render({model, view}) {
     if (node.matches(css)) return node
     const hit = node.shadowRoot && find(node.shadowRoot, css)
     if (hit) return hit } }
+  // a dialog gives the focus back to what the document calls active: that is the host of a shadow root, and lost on it
+  const dialog = () => find(document, '.MuiDialog-root')
+  let before = null
+  const remember = () => {
+    if (!dialog()) { before = active(); return }
+    const until = performance.now() + 2000
+    const back = () => {
+      if (dialog()) { if (performance.now() < until) setTimeout(back, 50) }
+      else if (active() === document.body && before?.isConnected) before.focus()
+    }
+    setTimeout(back, 50)
+  }
   const press = e => {
+    remember()
     if (e.key === 'Escape' && typing()) { active().blur(); return }
     if (find(document, '.MuiDialog-root, .MuiPopover-root')) return  // open dialogs and menus have keys of their own
     if (typing() || e.altKey) return
@@ -48,8 +61,9 @@ export function render({model, view}) {
     if (key) { e.preventDefault(); model.send_msg(key) }
   }
   window.addEventListener('keydown', press)
+  window.addEventListener('click', remember)
   // two frames on, all that came with this piece stands
   const ready = matchMedia('(prefers-color-scheme: dark)').matches ? 'ready dark' : 'ready'
   requestAnimationFrame(() => requestAnimationFrame(() => model.send_msg(ready)))
-  model.on('remove', () => window.removeEventListener('keydown', press))
+  model.on('remove', () => { window.removeEventListener('keydown', press); window.removeEventListener('click', remember) })
 }

@@ -10,6 +10,15 @@ if (plot?._measure_layout && !plot.nn_measure) {
   }
 }
 
+// Bokeh's ring around a plot that has the focus is a pale blue, which is hardly seen on white
+const canvas = model_of('Canvas')?.default_view?.prototype
+if (canvas?.stylesheets && !canvas.nn_sheets) {
+  canvas.nn_sheets = canvas.stylesheets
+  canvas.stylesheets = function () {
+    return [...this.nn_sheets(), '.bk-events:focus-visible { outline: 2px solid var(--nn-ink) !important; outline-offset: -2px }']
+  }
+}
+
 // Tabulator's pages are buttons straight inside of its grid, where a screen reader finds rows only: a row of their own
 const table = model_of('panel.models.tabulator.DataTabulator')?.default_view?.prototype
 if (table?.tableBuilt && !table.nn_built) {
