@@ -29,6 +29,8 @@ from nnlens.ui.panels.crossing import Confusion, Side, in_cell
 from nnlens.ui.panels.mosaic import CELL, mosaic
 from nnlens.ui.panels.taking import matrix_out
 
+FEW = 12
+"""Rows and columns, at most, where there is little room."""
 SHORT, SHORTEST = 12, 8
 """Signs of a value's name beside the matrix."""
 LEAST = 0.15
@@ -42,9 +44,17 @@ def confusion(data: RunData) -> Confusion:
     return data.once("confusion", Confusion.of)
 
 
-def sheet(data: RunData) -> NDArray[np.uint8]:
-    """Get the pictures of the matrix, made once for all sessions."""
-    return data.once("mosaic", lambda run: mosaic(run, confusion(run)))
+def few_confusions(data: RunData) -> Confusion:
+    """Get the confusions in as few rows and columns as a small panel has room for; the same ones where they are few."""
+    made = confusion(data)
+    if max(made.counts.shape) <= FEW:
+        return made
+    return data.once("few confusions", lambda run: Confusion.of(run, most=FEW))
+
+
+def sheet(data: RunData, shown: Confusion) -> NDArray[np.uint8]:
+    """Get the pictures of one of these two, made once for all sessions."""
+    return data.once(f"mosaic {shown.counts.shape}", lambda run: mosaic(run, shown))
 
 
 class ConfusionMatrix:
@@ -55,16 +65,16 @@ class ConfusionMatrix:
     session : Session
         Whose selection it writes and follows.
     opened : callable, optional
-        Gets the row and the column of a cell that was clicked twice.
+        Gets the samples of a cell that was clicked twice, as a mask, and its name.
     small : bool
         Whether it has little room, so that names are shorter; the head tells that under the pointer in full.
     """
 
     def __init__(
-        self, session: Session, opened: Callable[[int, int], Any] | None = None, small: bool = False
+        self, session: Session, opened: Callable[[Mask, str], Any] | None = None, small: bool = False
     ) -> None:
         self.session, self._opened, self.small = session, opened, small
-        self.confusion = confusion(session.data)
+        self.confusion = (few_confusions if small else confusion)(session.data)
         self.norm = "count"
         self._column: pn.Column | None = None
         self._figure: Plot | None = None
@@ -146,15 +156,21 @@ class ConfusionMatrix:
     def _add_pictures(self, figure: Plot) -> None:
         """Draw the pictures: those that all sessions share at once, those of other columns when they are read."""
         place = self.confusion
+        if self._shared:
+            self._put_pictures(figure, place, self.sheet())
+        elif self.session.data.pictured:
+            aside(self.session, self.sheet, lambda made: self._put_pictures(figure, place, made))
+
+    @property
+    def _shared(self) -> bool:
+        """Whether all sessions of the run show the same."""
         data = self.session.data
-        if place is confusion(data):
-            self._put_pictures(figure, place, sheet(data))
-        elif data.pictured:
-            aside(
-                self.session,
-                lambda: mosaic(data, place),
-                lambda made: self._put_pictures(figure, place, made),
-            )
+        return self.confusion in (confusion(data), few_confusions(data))
+
+    def sheet(self) -> NDArray[np.uint8]:
+        """Return the pictures of all cells as one."""
+        data, shown = self.session.data, self.confusion
+        return sheet(data, shown) if self._shared else mosaic(data, shown)
 
     def _put_pictures(self, figure: Any, place: Confusion, pictures: NDArray[np.uint8]) -> None:
         if self._figure is None or self._figure is not figure:  # another one is shown by now
@@ -254,5 +270,5 @@ class ConfusionMatrix:
         origin = shown.origin(shown.rows[cell[0]], shown.columns[cell[1]])
         self.session.state.select(mask, origin, held(event, shift_adds=True))
         if isinstance(event, DoubleTap) and cell == self._last and self._opened is not None and mask.any():
-            self._opened(*cell)
+            self._opened(mask, self.name(*cell))
         self._last = cell
