@@ -12,7 +12,7 @@ from nnlens.capturing import capture
 from nnlens.samples import load_samples
 from nnlens.store import open_store
 from nnlens.testing import tiny_model, tiny_store, wait_until
-from nnlens.testing.browser import ALL, WORDS
+from nnlens.testing.browser import ALL, WORDS, calm
 from nnlens.testing.tiny_run import tiny_images
 from nnlens.ui.serving.capture_watch import Found, look
 
@@ -97,12 +97,17 @@ def test_what_is_found_so_far_is_true_and_grows(tmp_path):
     assert look(tmp_path / "run", last) is last, "nothing new, nothing read"
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, explore):
+    """The address of a run that is there."""
+    return explore(tiny_store(tmp_path_factory.mktemp("runs") / "run", 60).path)
+
+
 @pytest.mark.parametrize(("address", "dark"), [("", True), ("?theme=light", False)])
-def test_the_theme_is_the_systems_unless_the_address_asks_for_one(tmp_path, explore, chromium, address, dark):
-    run = tiny_store(tmp_path / "run", 60).path
+def test_the_theme_is_the_systems_unless_the_address_asks_for_one(tiny, chromium, address, dark):
     context = chromium.new_context(color_scheme="dark", viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    page.goto(explore(run) + address)
+    page = calm(context.new_page())
+    page.goto(tiny + address)
     wait_for(page, "Worst of all", "60 in view")
     ground = "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)"
     # the page tells the system's preference once it stands; what it is told to do about that comes before the address

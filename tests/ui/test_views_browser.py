@@ -637,7 +637,8 @@ def test_a_body_is_turned_by_drag_and_keys_and_brushed_as_it_is_seen(views, sixt
     views.set(map_a=replace(views.state.map_a, turn=(0.0, 0.0)))
     assert set(views.state.selection.samples.tolist()) == chosen, "turning is no selecting"
     page.wait_for_function(
-        "() => figures[0].model.renderers.at(-4).data_source.data.xs.every(x => [...x].every(isNaN))"
+        "() => figures[0].model.renderers.find(r => r.glyph.type === 'Patches')"
+        ".data_source.data.xs.every(x => [...x].every(isNaN))"
     )
     np.testing.assert_array_equal(replay(origin, views.session.resolvers), views.state.mask)
     views.page.mouse.click(*views.at(A, *xyz[77, :2]))

@@ -9,6 +9,7 @@ from typing import Any
 import panel as pn
 from markupsafe import Markup
 
+from nnlens.state import Mask
 from nnlens.ui.channels.room import Channels
 from nnlens.ui.core.choices import choose, follow
 from nnlens.ui.core.samples_out import picture_downloads
@@ -148,7 +149,7 @@ class Bottom:
     def _confusion(self) -> Any:
         if not self.session.data.scored:
             return Live(no_network("No predictions"), css="bottom.css")
-        return ConfusionMatrix(self.session, self._open_cell).panel()
+        return ConfusionMatrix(self.session, self._open_cell, small=True).panel()
 
     def _confusions(self) -> Any:
         if not self.session.data.scored:
@@ -156,11 +157,11 @@ class Bottom:
         self._crossed = Confusions(self.session, self.walk)
         return _wide(self._crossed.view)
 
-    def _open_cell(self, row: int, column: int) -> None:
+    def _open_cell(self, mask: Mask, title: str) -> None:
         """Show all pictures of a cell of the overview."""
         self.open("Confusion")
         if self._crossed is not None:
-            self._crossed.open_cell(row, column)
+            self._crossed.open_cell(mask, title)
 
     def _without_network(self) -> pn.Column:
         """Show the samples of a run of embeddings, and why there is no more: its pictures, or else its table."""

@@ -41,7 +41,7 @@ class Confusions:
 
     def __init__(self, session: Session, walk: Walk) -> None:
         self.session = session
-        self.matrix = ConfusionMatrix(session, self._open_cell)
+        self.matrix = ConfusionMatrix(session, self._show_cell)
         self.cell = CellView(session, walk, self._back)
         self._columns = sides(session)
         self._pairs: list[tuple[int, int, int]] = []
@@ -174,16 +174,12 @@ class Confusions:
             )
             self._show_cell(mask, f" {self.shown.sign} ".join(plain(name, 24) for name in names))
 
-    def open_cell(self, row: int, column: int) -> None:
-        """Show the pictures of a cell of labels and predictions, given by its place there."""
+    def open_cell(self, mask: Mask, title: str) -> None:
+        """Show the pictures of a cell of labels and predictions."""
         made = confusion(self.session.data)
         if self.shown is not made:
             self._cross(made.row.column, made.column.column)
-        self._open_cell(row, column)
-
-    def _open_cell(self, row: int, column: int) -> None:
-        shown = self.shown
-        self._show_cell(shown.mask(shown.rows[row], shown.columns[column]), self.matrix.name(row, column))
+        self._show_cell(mask, title)
 
     def _show_cell(self, mask: Mask, title: str) -> None:
         self.cell.show(mask, title)

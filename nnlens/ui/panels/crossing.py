@@ -133,18 +133,20 @@ class Confusion:
     error: NDArray[np.float64]
 
     @classmethod
-    def of(cls, data: RunData, row: Side | None = None, column: Side | None = None) -> Confusion:
-        """Count how two columns meet."""
+    def of(
+        cls, data: RunData, row: Side | None = None, column: Side | None = None, most: int = MOST
+    ) -> Confusion:
+        """Count how two columns meet, in at most so many rows and columns."""
         row, column = row or class_side(data, "label"), column or class_side(data, "prediction")
         judged = _judged(row, column)
         wrong = np.ones(len(data), bool)
         if judged:
             wrong = (data.label != data.prediction) & (data.label != UNLABELLED)
-        rows = _group(np.unique(row.codes), row.codes[wrong])
+        rows = _group(np.unique(row.codes), row.codes[wrong], most)
         single = [group[0] for group in rows if len(group) == 1]
         own = np.array([code for code in single if code != UNLABELLED] if judged else [], np.int64)
         there = np.unique(np.concatenate([own, np.unique(column.codes)]))
-        columns = _group(there, column.codes[wrong], own)
+        columns = _group(there, column.codes[wrong], most, own)
         at, across = _place(row.codes, rows), _place(column.codes, columns)
         cell = at * len(columns) + across
         counts = np.bincount(cell, minlength=len(rows) * len(columns)).reshape(len(rows), len(columns))
@@ -242,15 +244,15 @@ def _judged(row: Side, column: Side) -> bool:
     return {row.column, column.column} == set(CLASSES)
 
 
-def _group(present: Codes, wrong: Codes, first: Codes | None = None) -> Groups:
+def _group(present: Codes, wrong: Codes, most: int, first: Codes | None = None) -> Groups:
     """Give codes a place each, in their order, and the rest one together: those with the fewest mistakes."""
     codes = [int(code) for code in present]
-    if len(codes) <= MOST:
+    if len(codes) <= most:
         return tuple((code,) for code in codes)
     mistakes = dict(zip(*np.unique(wrong, return_counts=True), strict=True))
     kept = set() if first is None else {int(code) for code in first}
     ranked = sorted(codes, key=lambda code: (code not in kept, -mistakes.get(code, 0)))
-    alone, rest = ranked[: MOST - 1], ranked[MOST - 1 :]
+    alone, rest = ranked[: most - 1], ranked[most - 1 :]
     return (*((code,) for code in sorted(alone)), tuple(sorted(rest)))
 
 

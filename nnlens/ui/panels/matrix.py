@@ -29,7 +29,9 @@ from nnlens.ui.panels.crossing import Confusion, Side, in_cell
 from nnlens.ui.panels.mosaic import CELL, mosaic
 from nnlens.ui.panels.taking import matrix_out
 
-SHORT = 12
+FEW = 12
+"""Rows and columns, at most, where there is little room."""
+SHORT, SHORTEST = 12, 8
 """Signs of a value's name beside the matrix."""
 LEAST = 0.15
 """Width of the bar of a cell of which next to nothing is selected, of a cell."""
@@ -42,9 +44,17 @@ def confusion(data: RunData) -> Confusion:
     return data.once("confusion", Confusion.of)
 
 
-def sheet(data: RunData) -> NDArray[np.uint8]:
-    """Get the pictures of the matrix, made once for all sessions."""
-    return data.once("mosaic", lambda run: mosaic(run, confusion(run)))
+def few_confusions(data: RunData) -> Confusion:
+    """Get the confusions in as few rows and columns as a small panel has room for; the same ones where they are few."""
+    made = confusion(data)
+    if max(made.counts.shape) <= FEW:
+        return made
+    return data.once("few confusions", lambda run: Confusion.of(run, most=FEW))
+
+
+def sheet(data: RunData, shown: Confusion) -> NDArray[np.uint8]:
+    """Get the pictures of one of these two, made once for all sessions."""
+    return data.once(f"mosaic {shown.counts.shape}", lambda run: mosaic(run, shown))
 
 
 class ConfusionMatrix:
@@ -55,12 +65,16 @@ class ConfusionMatrix:
     session : Session
         Whose selection it writes and follows.
     opened : callable, optional
-        Gets the row and the column of a cell that was clicked twice.
+        Gets the samples of a cell that was clicked twice, as a mask, and its name.
+    small : bool
+        Whether it has little room, so that names are shorter; the head tells that under the pointer in full.
     """
 
-    def __init__(self, session: Session, opened: Callable[[int, int], Any] | None = None) -> None:
-        self.session, self._opened = session, opened
-        self.confusion = confusion(session.data)
+    def __init__(
+        self, session: Session, opened: Callable[[Mask, str], Any] | None = None, small: bool = False
+    ) -> None:
+        self.session, self._opened, self.small = session, opened, small
+        self.confusion = (few_confusions if small else confusion)(session.data)
         self.norm = "count"
         self._column: pn.Column | None = None
         self._figure: Plot | None = None
@@ -142,15 +156,21 @@ class ConfusionMatrix:
     def _add_pictures(self, figure: Plot) -> None:
         """Draw the pictures: those that all sessions share at once, those of other columns when they are read."""
         place = self.confusion
+        if self._shared:
+            self._put_pictures(figure, place, self.sheet())
+        elif self.session.data.pictured:
+            aside(self.session, self.sheet, lambda made: self._put_pictures(figure, place, made))
+
+    @property
+    def _shared(self) -> bool:
+        """Whether all sessions of the run show the same."""
         data = self.session.data
-        if place is confusion(data):
-            self._put_pictures(figure, place, sheet(data))
-        elif data.pictured:
-            aside(
-                self.session,
-                lambda: mosaic(data, place),
-                lambda made: self._put_pictures(figure, place, made),
-            )
+        return self.confusion in (confusion(data), few_confusions(data))
+
+    def sheet(self) -> NDArray[np.uint8]:
+        """Return the pictures of all cells as one."""
+        data, shown = self.session.data, self.confusion
+        return sheet(data, shown) if self._shared else mosaic(data, shown)
 
     def _put_pictures(self, figure: Any, place: Confusion, pictures: NDArray[np.uint8]) -> None:
         if self._figure is None or self._figure is not figure:  # another one is shown by now
@@ -174,15 +194,18 @@ class ConfusionMatrix:
     def _write(self, figure: Plot) -> None:
         """Write the values along the sides, and the share of mistakes of each row."""
         confusion = self.confusion
-        ticks(figure.left[0], {-i: self.text(confusion.row, group) for i, group in enumerate(confusion.rows)})
-        words = [self.text(confusion.column, group) for group in confusion.columns]
+        limit = SHORTEST if self.small else SHORT
+        rows = enumerate(self.text(confusion.row, group, limit) for group in confusion.rows)
+        ticks(figure.left[0], {-place: word for place, word in rows})
+        words = [self.text(confusion.column, group, limit) for group in confusion.columns]
         ticks(figure.below[0], dict(enumerate(words)))
         if any(len(word) > 2 for word in words[:-1]):
-            figure.below[0].major_label_orientation = np.pi / 4
-        rows, columns = confusion.counts.shape
+            # where cells are as wide as a line is high, only upright names do not lie over each other
+            figure.below[0].major_label_orientation = np.pi / (2 if self.small else 4)
+        columns = confusion.counts.shape[1]
         shown = confusion.error if confusion.judged else confusion.counts.sum(1)
         texts = [percent(value, 1) if confusion.judged else count(value) for value in shown]
-        places = {"x": [columns - 0.5] * rows, "y": [-i for i in range(rows)], "text": texts}
+        places = {"x": [columns - 0.5] * len(shown), "y": [-i for i in range(len(shown))], "text": texts}
         figure.add_glyph(ColumnDataSource(places), self._errors)
 
     def text(self, side: Side, group: tuple[int, ...], limit: int = SHORT) -> str:
@@ -247,5 +270,5 @@ class ConfusionMatrix:
         origin = shown.origin(shown.rows[cell[0]], shown.columns[cell[1]])
         self.session.state.select(mask, origin, held(event, shift_adds=True))
         if isinstance(event, DoubleTap) and cell == self._last and self._opened is not None and mask.any():
-            self._opened(*cell)
+            self._opened(mask, self.name(*cell))
         self._last = cell

@@ -12,10 +12,9 @@ from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.core.taking import NARROW, figure_downloads, stem
 from nnlens.ui.look.palette import TOKENS, mix, rgb
 from nnlens.ui.look.text import count, percent
-from nnlens.ui.panels.mosaic import CELL, mosaic
+from nnlens.ui.panels.mosaic import CELL
 
 if TYPE_CHECKING:
-    from nnlens.ui.panels.crossing import Confusion
     from nnlens.ui.panels.histogram import Bins
     from nnlens.ui.panels.matrix import ConfusionMatrix
 
@@ -136,14 +135,8 @@ def _shades(shade: Any, tokens: Any) -> list[Shape]:
 def _pictures(matrix: ConfusionMatrix, wide: float, high: float, ink: str) -> list[Shape]:
     if not matrix.session.data.pictured:
         return []
-    sheet = _sheet(matrix.session, matrix.confusion)
+    sheet = matrix.sheet()
     if sheet.ndim == 2:  # how much ink there is
         colored = np.broadcast_to(rgb(ink), (*sheet.shape, 3))
         sheet = np.dstack([colored, sheet]).astype(np.uint8)
     return [Raster(BESIDE, 0, wide, high, sheet)]
-
-
-def _sheet(session: Session, shown: Confusion) -> Any:
-    data = session.data
-    kept = data.once("confusion", type(shown).of)
-    return data.once("mosaic", lambda run: mosaic(run, kept)) if shown is kept else mosaic(data, shown)

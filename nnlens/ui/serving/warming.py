@@ -8,7 +8,7 @@ from nnlens.ui.core import raster
 from nnlens.ui.core.data import RunData
 from nnlens.ui.core.regions import in_lasso
 from nnlens.ui.panels.histogram import Bins
-from nnlens.ui.panels.matrix import sheet
+from nnlens.ui.panels.matrix import few_confusions, sheet
 
 
 def warm(data: RunData) -> None:
@@ -19,4 +19,4 @@ def warm(data: RunData) -> None:
     if data.scored:
         data.once("loss bins", Bins.of)
         data.steps("loss")
-        sheet(data)
+        sheet(data, few_confusions(data))
