@@ -89,6 +89,7 @@ class UMAP(Analysis):
         context.partial(self._result(graph, start, used, threads))
         context.progress(0, 1, "loading UMAP")
         library = load_umap()
+        threads = min(threads, most_threads())
         context.progress(0.1, 1, "placing samples; UMAP tells no progress")
         made = library.UMAP(
             n_neighbors=used,
@@ -141,6 +142,13 @@ def load_umap() -> Any:
         if had and before is not None:
             sys.modules[name] = before
     return umap
+
+
+def most_threads() -> int:
+    """Return how many threads numba has begun with, in which UMAP runs: to ask it for more is an error."""
+    import numba
+
+    return int(numba.config.NUMBA_NUM_THREADS)
 
 
 def with_self(graph: Neighborhoods, used: int) -> tuple[Any, Float, None]:

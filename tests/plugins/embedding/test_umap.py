@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from nnlens_embedding.quality import Quality
@@ -67,8 +68,16 @@ def test_as_good_as_plain_umap(vectors, with_graph, told, groups):
 @pytest.mark.slow
 def test_without_a_seed_it_says_that_it_is_not_reproducible(vectors, with_graph, told, groups, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("numba has one thread here")
     result = UMAP(epochs=20).compute(with_graph(vectors(groups[0]), 14), told(seed=None))
     assert "2 threads, not reproducible" in result.attrs["caption"]
+
+
+def test_it_asks_numba_for_no_more_threads_than_it_has(vectors, with_graph, told, groups, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")
+    result = UMAP(epochs=20).compute(with_graph(vectors(groups[0]), 14), told(seed=None))
+    assert result.attrs["threads"] <= numba.config.NUMBA_NUM_THREADS
 
 
 def test_two_samples_and_a_constant_layer(vectors, with_graph, told):
