@@ -38,10 +38,9 @@ def shell(title: str = "nnlens", dark: bool | None = None) -> pmui.Page:
         busy_indicator=None,  # it would flash at every touch; what takes longer is a job, and shown as one
         sidebar_variant="temporary",  # an empty, closed, persistent one shifts the page 320 px to the left
     )
+    # a value of its own is no longer linked: else Panel walks through all of the page at every event of any visitor
     with edit_readonly(page):
-        page.busy = (
-            False  # no longer linked: at every event of any visitor Panel would walk through all of the page
-        )
+        page.busy = False
     return page
 
 
