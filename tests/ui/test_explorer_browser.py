@@ -283,6 +283,7 @@ def test_a_wrong_address_is_dropped_with_a_word(url, open_page):
 def test_rows_pictures_and_the_table_take_the_focus(page):
     def focuses(css):
         """Click on one that stands for another sample than that in focus."""
+        page.wait_for_function(f"all({css!r}).length > 1")
         head = page.evaluate("all('.head .grow')[0]?.textContent ?? ''")
         others = f"all({css!r}).map(n => `Sample ${{n.dataset.value}}`)"
         which, wanted = next((i, each) for i, each in enumerate(page.evaluate(others)) if each != head)
