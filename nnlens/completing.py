@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,8 @@ Kind = Literal["number", "class", "text", "flag"]
 MOST = 50
 FEW_TEXTS = 200
 """Different texts of a column, above which none is offered."""
+FIRST, LOOKED_AT = 5_000, 100_000
+"""Texts of a column that tell whether there are few, and of which those that are offered are taken."""
 
 TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<open>["'].*)|(?P<number>\d[\w.]*(?:(?<=[eE])[-+]\d+)?|\.\d\w*)
@@ -159,7 +161,7 @@ def _condition(place: _Place, word: str, kind: str | None, columns: Columns) -> 
         place.wants, place.sign = "argument", "column" if word == "between" else "only"
     elif word != "not":
         place.wants, place.column = "operator", word
-        return kind == "name" and word in columns
+        return kind == "name" and word in columns and not keyword.iskeyword(word)
     return True
 
 
@@ -204,11 +206,8 @@ def _offers(place: _Place, columns: Columns, names: Names) -> Iterator[Offer]:
     match place.wants:
         case "condition":
             yield from (Offer(name + " ", kind) for name, kind in kinds.items())
-            yield from (
-                Offer("not ", "turns it round"),
-                Offer("between(", "of a column"),
-                Offer("isnull(", "of a column"),
-            )
+            yield Offer("not ", "turns it round")
+            yield from (Offer(f"{word}(", "of a column") for word in ("between", "isnull"))
         case "operator":
             yield from (Offer(sign + " " * (sign[-1] != "("), "sign") for sign in SIGNS[kinds[place.column]])
         case "in":
@@ -231,6 +230,12 @@ def _offers(place: _Place, columns: Columns, names: Names) -> Iterator[Offer]:
             yield Offer(")", "closes")
 
 
+def _texts_of(values: np.ndarray[Any, Any]) -> Sequence[str]:
+    """List the different texts of a column; none where the first samples have too many, for each letter asks again."""
+    many = len(set(map(str, values[:FIRST].tolist()))) > FEW_TEXTS
+    return () if many else sorted(set(map(str, values[:LOOKED_AT].tolist())))
+
+
 def _values(place: _Place, kinds: dict[str, Kind], columns: Columns, names: Names) -> Iterator[Offer]:
     """List what a column may be compared with: its classes or texts, and columns of its kind."""
     kind, end = kinds.get(place.column), " " if place.wants == "value" else ""
@@ -239,7 +244,7 @@ def _values(place: _Place, kinds: dict[str, Kind], columns: Columns, names: Name
     if kind == "class":
         yield from (Offer(repr(name) + end, "class") for name in dict.fromkeys(map(str, names[place.column])))
     elif kind == "text":
-        different = np.unique(np.asarray(columns[place.column]).astype(str)[:100_000])
+        different = _texts_of(np.asarray(columns[place.column]))
         yield from (
             Offer(repr(str(each)) + end, "text")
             for each in different[: FEW_TEXTS * (len(different) <= FEW_TEXTS)]

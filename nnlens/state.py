@@ -6,6 +6,7 @@ Views never talk to each other. A gesture becomes one call of `ExplorerState.sel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -255,6 +256,7 @@ class ExplorerState(param.Parameterized):
         # the mask first: whoever watches `selection` reads it
         chosen = np.isin(self.ids, selection.samples) if mask is None else mask
         self._mask = chosen if len(selection) else None
+        self.pending = NOTHING  # what an address asked for must not undo what was chosen meanwhile
         with param.edit_constant(self):
             self.param.update(selection=selection, can_undo=bool(self._past), can_redo=bool(self._future))
 
@@ -294,4 +296,4 @@ def replay(origin: Mapping[str, Any], resolvers: Mapping[str, Resolver]) -> Mask
 
 def ids_in(values: Sequence[Any]) -> list[int]:
     """Read ids from texts or numbers, leaving out what is none."""
-    return [int(value) for value in values if str(value).strip().lstrip("-").isdecimal()]
+    return [int(value) for value in values if re.fullmatch(r"-?\d+", str(value).strip())]

@@ -112,7 +112,7 @@ class Explorer:
         self._furnished = True
         restore_columns(self.session, self.catalog)
         self.below.bottom.open()
-        self.address.read()
+        self.session.guard(self.address.read)()
         self._warn()
         self._first_maps.show()
 

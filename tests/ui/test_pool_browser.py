@@ -45,6 +45,7 @@ def card(run, sample):
 def test_rows_cards_and_points_join_the_pool_and_are_compared(page, run, open_page):
     rows_go_to_the_pool(page, run)
     cards_say_what_is_true(page, run)
+    a_press_outlives_what_is_drawn_meanwhile(page)
     keys_and_points_join(page)
     the_pinned_are_compared(page, run)
     a_link_brings_them_back(page, open_page)
@@ -80,6 +81,20 @@ def cards_say_what_is_true(page, run):
     page.press("ArrowRight")  # from the first, which the focus has gone to
     page.press("Enter")
     page.wait_for_function(f"{FOCUS} === {worst[49]}")
+
+
+def a_press_outlives_what_is_drawn_meanwhile(page):
+    place = "(b => [b.x + b.width / 2, b.y + b.height / 2])(all('.card .what')[1].getBoundingClientRect())"
+    wanted = page.evaluate("all('.card .what')[1].dataset.value")
+    page.mouse.move(*page.evaluate(place))
+    page.mouse.down()
+    before = pinned(page)
+    page.press("p")  # draws all cards again
+    wait_until(lambda: pinned(page) != before, what="a pin")
+    page.press("p")
+    wait_until(lambda: pinned(page) == before, what="no pin")
+    page.mouse.up()
+    page.wait_for_function(f"{FOCUS} === {wanted}")
 
 
 def keys_and_points_join(page):

@@ -30,6 +30,7 @@ from nnlens.ui.look.theme import static
 BARS = 24
 SIDE = 240
 """Pixels of the values."""
+FIXED: dict[str, Any] = {"sizing_mode": "fixed", "styles": {"flex": "none"}}
 
 
 class Outside(JSComponent):
@@ -64,6 +65,7 @@ class ChannelDialog:
         self._guard = source.session.guard
         self._built = False
         self._shown: Floats | None = None
+        self._of: tuple[str, int | None, int | None] | None = None
         self._form = VALUES
         source.views.append(self)
         state = source.session.state
@@ -118,12 +120,7 @@ class ChannelDialog:
         css = ["dialog.css", "bottom.css", "menus.css"]
         self._values = Values(source)
         self._head = Live(actions=actions, guard=guard, css=css, height=52, styles={"flex": "none"})
-        shape: dict[str, Any] = {
-            "sizing_mode": "fixed",
-            "width": SIDE,
-            "height": SIDE + 36,
-            "styles": {"flex": "none"},
-        }
+        shape: dict[str, Any] = {"width": SIDE, "height": SIDE + 36, **FIXED}
         self._photo = Live(css=css, **shape)
         self._switch = Live(actions=actions, guard=guard, css=css, width=SIDE, height=32, sizing_mode="fixed")
         self._heat = Heatmap(source.session, "values of the channel", self._unit, bar="below", **shape)
@@ -167,10 +164,18 @@ class ChannelDialog:
             if source.result is None:
                 self._numbers.show(self._nothing())
                 return
+            self._forget(channel)
             self._values.ask(None if source.dense else channel, self._arrived)
             if self._shown is not None:
                 self._numbers.show(self._facts(channel, self._shown))
             self._heat.mark(channel if source.dense else None)
+
+    def _forget(self, channel: int) -> None:
+        """Keep no values of another channel, sample or layer under this one's title."""
+        source = self.source
+        of = (source.layer, source.session.state.focus, None if source.dense else channel)
+        if of != self._of:
+            self._of, self._shown = of, None
 
     def _arrived(self, values: Floats) -> None:
         self._shown = values
@@ -242,6 +247,8 @@ class ChannelDialog:
                 "rank": f"{rank(values, channel)} of {source.count:,}",
             }
         finite = values[np.isfinite(values)]
+        if not finite.size:
+            return fill('<div class="sec">No value of this channel is finite.</div>')
         rows |= {
             "max": decimal(float(finite.max())), "mean": decimal(float(finite.mean(dtype=np.float64))),
             "min": decimal(float(finite.min())), "zeros": percent(float((finite == 0).mean()), 0),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from nnlens.errors import NNLensError
 from nnlens.schema import INPUT
 from nnlens.ui.core.catalog import Tool
 from nnlens.ui.core.session import Session
@@ -19,30 +18,30 @@ if TYPE_CHECKING:
 
 def looked_up(
     lens: Lens, tool: Tool, request: Mapping[str, Any], held: bool
-) -> xr.Dataset | NNLensError | None:
+) -> xr.Dataset | Exception | None:
     """Return maps that are there, or that take no more than reading."""
     try:
         found = lens.cached(tool.id, **request)
-    except NNLensError as error:
+    except Exception as error:  # of a plugin too: somebody waits for what is told
         return error
     return outcome(lens, tool, request) if found is None and held else found
 
 
-def outcome(lens: Lens, tool: Tool, request: Mapping[str, Any]) -> xr.Dataset | NNLensError:
+def outcome(lens: Lens, tool: Tool, request: Mapping[str, Any]) -> xr.Dataset | Exception:
     """Return what an analysis makes of a request, or why it cannot."""
     try:
         return lens.run(tool.id, **request)
-    except NNLensError as error:  # told where the maps would be, not over the page
+    except Exception as error:  # told where the maps would be, not over the page
         return error
 
 
 def tell(
     done: Callable[[xr.Dataset], Any],
     failed: Callable[[BaseException], Any],
-    found: xr.Dataset | NNLensError,
+    found: xr.Dataset | Exception,
 ) -> None:
     """Tell what was computed, or what kept it from being there."""
-    failed(found) if isinstance(found, NNLensError) else done(found)
+    failed(found) if isinstance(found, Exception) else done(found)
 
 
 def first_layer(session: Session, layers: list[Stop]) -> str:

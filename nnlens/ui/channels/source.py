@@ -134,6 +134,8 @@ class ChannelSource(param.Parameterized):
         """
         self._leave()
         self.trouble = None
+        if self.result is not None and self.result.attrs.get("layer", self.layer) != self.layer:
+            self.result = None  # the maps of one layer must not stand under the name of another
         self._stale = all(view.hidden for view in self.views)
         if self._stale or self.session.data.position(self.session.state.focus) is None:
             self.result = None
@@ -154,11 +156,11 @@ class ChannelSource(param.Parameterized):
         """What was asked for last."""
         return self.layer, self.session.state.focus, self._asks
 
-    def _looked(self, wanted: tuple[str, int | None, int], found: xr.Dataset | NNLensError | None) -> None:
+    def _looked(self, wanted: tuple[str, int | None, int], found: xr.Dataset | Exception | None) -> None:
         if wanted != self._wanted:
             return
         self.trouble, self.waiting = None, False
-        if isinstance(found, NNLensError):
+        if isinstance(found, Exception):
             self.trouble, found = found, None
         self.result = found
         if found is None and self.trouble is None and wanted[0] in self._asked:

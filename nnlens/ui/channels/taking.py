@@ -118,6 +118,8 @@ def _where(source: ChannelSource) -> dict[str, Any]:
 def each_channel(source: ChannelSource) -> dict[str, Drawing]:
     """Draw the first channels one by one, from their lowest to their highest value."""
     result, tokens = _result(source), TOKENS[source.session.theme]
+    if source.dense:
+        raise ExportError("The units of a flat layer are one picture.", "Take the picture out.")
     found = {}
     for channel in grid.order_of(source, source.measure)[:MOST].tolist():
         low, high = (float(result[name].values[0, channel]) for name in RANGE)

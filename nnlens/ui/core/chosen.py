@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from nnlens.state import Selection, ids_in
 from nnlens.ui.core.packing import packed, unpacked
 from nnlens.ui.core.session import Session
@@ -59,13 +61,14 @@ def read_ids(text: str) -> list[int]:
     """Read ids in either form; none where it is not one of ours."""
     if text.startswith(PACKED_OF):
         found = unpacked(text.removeprefix(PACKED_OF)) if len(text) <= LENGTH + len(PACKED_OF) else None
-        return [] if found is None else found.tolist()
+        return [] if found is None or len(found) > MOST else found.tolist()
     return ids_in([part[:18] for part in text.removeprefix(IDS_OF).split(",")[:IDS]])
 
 
 def known(session: Session, ids: Sequence[int]) -> list[int]:
     """Return those ids that the run has."""
-    return [sample for sample in ids if session.data.position(sample) is not None]
+    wanted = np.array([sample for sample in ids if abs(sample) < 2**63], np.int64)
+    return [int(sample) for sample in wanted[session.data.positions(wanted) >= 0]]
 
 
 def read_json(text: str) -> dict[str, Any] | None:

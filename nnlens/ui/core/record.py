@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +31,8 @@ class Record:
     label, prediction : int
         −1 where there is none.
     loss : float
-    rank : int
-        1 is the largest loss of the run.
+    rank : int or None
+        1 is the largest loss of the run; None where the loss is not finite.
     probability : ndarray, dims (class_,), or None
         Softmax of the logits; None where the run has no finite ones.
     margin : float
@@ -47,7 +46,7 @@ class Record:
     label: int
     prediction: int
     loss: float
-    rank: int
+    rank: int | None
     probability: NDArray[np.float64] | None
     margin: float
     scored: bool = True
@@ -78,7 +77,7 @@ def read(session: Session, sample: int | None) -> Record | None:
         label=label,
         prediction=int(data.prediction[position]),
         loss=loss,
-        rank=int((data.loss > loss).sum()) + 1,
+        rank=int((data.loss > loss).sum()) + 1 if math.isfinite(loss) else None,
         probability=probability,
         margin=margin(probability, label),
         scored=data.scored,
@@ -134,15 +133,11 @@ def facts(session: Session, record: Record) -> dict[str, str]:
     return {name: str(values[record.position]) for name, values in texts(session).items()}
 
 
-_TEXTS: WeakKeyDictionary[RunData, dict[str, NDArray[Any]]] = WeakKeyDictionary()
-
-
 def texts(session: Session) -> dict[str, NDArray[Any]]:
-    """Return the columns of a run that are texts, dims (sample,), read once a process."""
-    if session.data not in _TEXTS:
-        samples = {} if session.lens is None else session.lens.store.samples
-        _TEXTS[session.data] = {name: samples[name].values for name in ("split", "path") if name in samples}
-    return _TEXTS[session.data]
+    """Return the columns of a run that are texts, dims (sample,), read once for all sessions."""
+    samples = {} if session.lens is None else session.lens.store.samples
+    read_all = lambda _: {name: samples[name].values for name in ("split", "path") if name in samples}  # noqa: E731
+    return session.data.once("texts", read_all)
 
 
 def to_json(session: Session, record: Record, places: Mapping[str, Any]) -> str:

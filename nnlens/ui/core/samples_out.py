@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from nnlens.ui.core.take_out import Download, Pieces
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.pictures import png
 
+Others = Callable[[], Sequence[int] | None]
 Writes = Callable[[pd.DataFrame], bytes]
 ROWS = {"Selection as CSV": "Table (CSV)", "Selection as Parquet": "Table (Parquet)"}
 """How what is offered of the table is called where only the selection leaves."""
@@ -28,35 +29,43 @@ BLOCK = 256
 """Pictures that are read at once."""
 
 
-def chosen_ids(session: Session) -> list[int]:
-    """Return the ids of the selection, of all samples where nothing is selected."""
-    mask = session.state.mask
+def _no_others() -> None:
+    """Say that it is the selection that leaves, and no samples of a panel's own."""
+
+
+def chosen_ids(session: Session, others: Others = _no_others) -> list[int]:
+    """Return the ids of a panel's own samples, else of the selection, of all samples where nothing is selected."""
+    mask, own = session.state.mask, others()
+    if own is not None:
+        return list(own)
     return [int(sample) for sample in (session.data.ids if mask is None else session.data.ids[mask])]
 
 
-def _name(session: Session, what: str, ending: str) -> Callable[[], str]:
+def _name(session: Session, what: str, ending: str, others: Others = _no_others) -> Callable[[], str]:
     def name() -> str:
+        own = others()
         some = "" if session.state.mask is None else f"selection-{int(session.state.mask.sum())}"
+        some = some if own is None else f"pinned-{len(own)}"
         return f"{file_stem(session.data.name, what, some)}{ending}"
 
     return name
 
 
-def id_downloads(session: Session) -> list[Download]:
+def id_downloads(session: Session, others: Others = _no_others) -> list[Download]:
     """Offer the ids: on the clipboard, one a line as --sample @file reads them, and as JSON with what chose them."""
 
     def as_json() -> bytes:
-        origin = dict(session.state.selection.origin)
-        told = {"run": session.data.name, "origin": origin, "ids": chosen_ids(session)}
+        origin = dict(session.state.selection.origin) if others() is None else {"kind": "pinned"}
+        told = {"run": session.data.name, "origin": origin, "ids": chosen_ids(session, others)}
         return json.dumps(told, indent=1).encode()
 
     def lines() -> str:
-        return "\n".join(map(str, chosen_ids(session))) + "\n"
+        return "\n".join(map(str, chosen_ids(session, others))) + "\n"
 
     return [
-        Download("Copy the ids", _name(session, "ids", ".txt"), lines),
-        Download("Ids, one a line", _name(session, "ids", ".txt"), lambda: lines().encode()),
-        Download("Ids with their origin (JSON)", _name(session, "ids", ".json"), as_json),
+        Download("Copy the ids", _name(session, "ids", ".txt", others), lines),
+        Download("Ids, one a line", _name(session, "ids", ".txt", others), lambda: lines().encode()),
+        Download("Ids with their origin (JSON)", _name(session, "ids", ".json", others), as_json),
     ]
 
 
@@ -89,19 +98,29 @@ def selection_downloads(session: Session, walk: Walk, frame: Callable[[], pd.Dat
     return [*pictures, *(replace(each, label=ROWS[each.label]) for each in table), *id_downloads(session)]
 
 
-def picture_downloads(session: Session, walk: Walk) -> list[Download]:
-    """Offer the pictures of the selection as one zip, the worst first, with their values and what is known of them."""
+def picture_downloads(session: Session, walk: Walk, others: Others = _no_others) -> list[Download]:
+    """Offer pictures as one zip, of the selection the worst first, with their values and what is known of them.
+
+    Parameters
+    ----------
+    session : Session
+    walk : Walk
+    others : callable
+        Gives the ids of samples of a panel's own, in their order; None where it shows the selection.
+    """
+    name = _name(session, "pictures", ".zip", others)
     return [
-        Download("Pictures (zip)", _name(session, "pictures", ".zip"), lambda: picture_zip(session, walk)),
-        *id_downloads(session),
+        Download("Pictures (zip)", name, lambda: picture_zip(session, walk, others)),
+        *id_downloads(session, others),
     ]
 
 
-def picture_zip(session: Session, walk: Walk) -> Pieces:
+def picture_zip(session: Session, walk: Walk, others: Others = _no_others) -> Pieces:
     """Put the pictures of the selection into a zip, a block at a time; a table in it says which is which."""
     if not session.data.pictured:
         raise ExportError("This run has no pictures.", "The table and the ids can be taken out.")
-    at = walk.worst(session.state.mask)
+    own = others()
+    at = walk.worst(session.state.mask) if own is None else session.data.positions(own)
     done = [0]
     made = zip_pieces(_files(session.data, at, lambda: _count(done)))
     return Pieces(made, lambda: done[0] / max(2 * len(at), 1))

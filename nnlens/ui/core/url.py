@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import panel as pn
 
@@ -26,6 +26,8 @@ DRAW = "draw:"
 """What begins the samples of a map that are drawn at random."""
 KEPT = ("map_a", "map_b", "color_by", "focus", "visible", "selection", "pinned", "choices")
 MAPS = ("map_a", "map_b")
+FIELDS = 100
+"""Fields of an address, at most."""
 PAGE = "page."
 """What begins the key of a plugin's page."""
 
@@ -90,8 +92,8 @@ def from_query(session: Session, query: str) -> None:
     query : str
         With or without its question mark.
     """
-    found = {key: values[-1] for key, values in parse_qs(query.lstrip("?"), max_num_fields=100).items()}
     drop: Drop = lambda what: session.report(f"The address asks for {what}, which is left out.", "info")  # noqa: E731
+    found = _fields(query, drop)
     state, data = session.state, session.data
     for which in MAPS:
         if which in found or f"{which}_by" in found:
@@ -109,6 +111,26 @@ def from_query(session: Session, query: str) -> None:
     _read_selection(session, found, drop)
     pinning.read(session, found, drop)
     choices.read(session, found, drop)
+
+
+def _fields(query: str, drop: Drop) -> dict[str, str]:
+    """Take an address apart; of a field that is there twice the last one counts."""
+    try:
+        found = parse_qs(query.lstrip("?"), max_num_fields=FIELDS)
+    except ValueError:
+        drop(f"more than {FIELDS} things")
+        return {}
+    return {key: values[-1] for key, values in found.items()}
+
+
+def _of_run(query: str, run: str) -> str:
+    """Leave out what an address says of another run, from which this one was opened: its samples are others."""
+    fields = parse_qsl(query.lstrip("?"))
+    if dict(fields).get("run", run) == run:
+        return query
+    return urlencode(
+        [(key, text) for key, text in fields if key == "theme" or key.startswith(choices.PREFIX)]
+    )
 
 
 def _read_map(which: str, found: Mapping[str, str], drop: Drop) -> MapState:
@@ -244,7 +266,7 @@ class Address:
     def read(self) -> None:
         """Take the state from the address."""
         if self.location is not None and self.location.search:
-            from_query(self.session, self.location.search)
+            from_query(self.session, _of_run(self.location.search, self.session.data.name))
 
     def tell(self) -> None:
         """Say what the address cannot hold; the link was copied."""

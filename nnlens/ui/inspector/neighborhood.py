@@ -94,11 +94,12 @@ class Neighborhood:
         kept = [
             info for info in lens.results() if info.analysis in tools and info.attrs.get("layer") == layer
         ]
-        for info in reversed(kept):
-            found = lens.result(info.key)
-            if found is not None:
-                return found
-        return None
+        there = (lens.result(info.key) for info in reversed(kept))
+        return next((found for found in there if found is not None and self._whole(found)), None)
+
+    def _whole(self, found: xr.Dataset) -> bool:
+        """Whether it is of all samples, not of those that a map was made of."""
+        return found.sizes["sample"] + int(found.attrs.get("left_out", 0)) >= len(self.session.data)
 
     def _compute(self, analysis: str) -> None:
         layer = self.layer

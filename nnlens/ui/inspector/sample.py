@@ -184,7 +184,9 @@ class Inspector:
     def _rows(self, found: Record) -> Markup:
         rows = {}
         if found.scored:
-            rows = {"loss": decimal(found.loss), "rank": f"{found.rank:,} of {len(self.session.data):,}"}
+            rows = {"loss": decimal(found.loss)}
+        if found.scored and found.rank is not None:
+            rows["rank"] = f"{found.rank:,} of {len(self.session.data):,}"
         rows |= {"margin": share(found.margin)} if found.margin == found.margin else {}
         rows |= records.facts(self.session, found)
         return fill(

@@ -89,6 +89,11 @@ def class_mark(session: Session, code: int, limit: int = 24) -> Markup:
     return fill("{sw} {name}", sw=swatch(session, int(code)), name=class_name(session, code, limit))
 
 
+def prediction_mark(session: Session, code: int, limit: int = 24) -> Markup:
+    """Return the color and the name of a predicted class; of logits that are not finite there is none."""
+    return class_mark(session, code, limit) if code >= 0 else name("invalid")
+
+
 def picture(session: Session, sample: int, url: str, *, title: str = "", classes: str = "") -> Markup:
     """Return the picture of a sample; its label says what a screen reader should.
 

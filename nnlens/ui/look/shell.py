@@ -57,7 +57,14 @@ def asked_dark() -> bool:
 def adopt(page: pmui.Page, session: Session) -> None:
     """Let page and session switch themes together, and errors of callbacks reach the session's user."""
     pn.config.exception_handler = session.report
-    page.param.watch(lambda event: setattr(session, "theme", "dark" if event.new else "light"), "dark_theme")
+
+    def follow(event: Any) -> None:
+        if session.closed:  # another run stands here: the page must not hold this one
+            page.param.unwatch(watcher)
+        else:
+            session.theme = "dark" if event.new else "light"
+
+    watcher = page.param.watch(follow, "dark_theme")
     session.param.watch(lambda event: setattr(page, "dark_theme", event.new == "dark"), "theme")
 
 

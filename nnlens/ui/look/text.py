@@ -117,6 +117,11 @@ def decimal(number: float) -> str:
     return f"{number:.3f}" if number == 0 or 5e-4 <= abs(number) < 1e5 else f"{number:.1e}"
 
 
+def exact(number: float) -> str:
+    """Write a loss so that small ones can be compared: ``4.198e+00``."""
+    return "–" if number != number else f"{number:.3e}"
+
+
 def seconds(number: float | None) -> str:
     """Write a time that is estimated anyway: ``about 40 s``, ``about 3 min``."""
     if number is None or number != number:

@@ -19,7 +19,8 @@ def tile(session: Session, sample: int, url: str, current: bool = False) -> Mark
     data = session.data
     at = data.position(sample) or 0
     label, prediction = int(data.label[at]), int(data.prediction[at])
-    wrong = f"→ {plain(data.class_name(prediction), 16)}" if data.scored and label != prediction else ""
+    taken = plain(data.class_name(prediction), 16) if prediction >= 0 else "invalid"
+    wrong = f"→ {taken}" if data.scored and label != prediction else ""
     loss = f" · loss {decimal(float(data.loss[at]))}" if data.scored else ""
     return fill(
         '<button class="tile {on}" type="button" data-act="focus" data-value="{id}" data-key="tile{id}">{image}'

@@ -75,7 +75,13 @@ class FirstMaps:
             projecting.set_quietly(which, quickest)
             projecting.submit(which, quickest)
         if which in self._named and projecting.state(which) != wanted:
-            projecting.after(which, lambda: projecting.want(which, **_parts(wanted)))
+            begun = projecting.state(which).asked
+            projecting.after(which, lambda: self._go_on(which, begun, wanted))
+
+    def _go_on(self, which: Which, begun: MapState, wanted: MapState) -> None:
+        """Turn to what the address asks for, if nobody has chosen something else meanwhile."""
+        if self.projecting.state(which).asked == begun:
+            self.projecting.want(which, **_parts(wanted))
 
     @property
     def _alike(self) -> bool:

@@ -227,7 +227,11 @@ class Projecting(param.Parameterized):
         """Draw a result."""
         place = self.places[which]
         place.shown, place.result = state.asked, result
-        place.offer, place.trouble = None, None
+        place.trouble = None
+        if _request(self.state(which)) == _request(
+            state
+        ):  # else what is wanted by now is still to be computed
+            place.offer = None
         self.maps[which].set_result(result, of=self.samples_of(state))
         self.session.resume()  # a selection of the address may have been drawn on this map
         self.changes += 1

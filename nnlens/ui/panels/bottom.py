@@ -199,9 +199,8 @@ class Bottom:
         pool = Cards(self.session, self.walk)
         self._hideable[self._place("Pool")] = [pool]
         place = {"top": "0", "right": "0"}
-        out = TakeOut(
-            self.session, "take the pool out", picture_downloads(self.session, self.walk), styles=place
-        )
+        downloads = picture_downloads(self.session, self.walk, lambda: pool.chosen)
+        out = TakeOut(self.session, "take the pool out", downloads, styles=place)
         return _wide(cornered(pool.view, out))
 
     def _channels(self) -> pn.Column:

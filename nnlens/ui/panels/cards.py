@@ -8,13 +8,14 @@ from typing import Any
 from markupsafe import Markup
 
 from nnlens.schema import UNLABELLED
+from nnlens.state import Mask
 from nnlens.ui.core import pinning
 from nnlens.ui.core.choices import choose, follow
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.live import Action
-from nnlens.ui.look.parts import button, class_mark, empty, icon, picture, pin_button
-from nnlens.ui.look.text import count, fill, joined
+from nnlens.ui.look.parts import button, class_mark, empty, icon, picture, pin_button, prediction_mark
+from nnlens.ui.look.text import count, exact, fill, joined
 from nnlens.ui.panels.comparing import compared
 from nnlens.ui.panels.menus import switch
 from nnlens.ui.panels.pool import Worst
@@ -89,7 +90,10 @@ class Cards(Worst):
         if self.showing == COMPARE:
             return compared(self.session, samples)
         urls = self.session.image_urls(samples)
-        cards = joined(self._card(sample, url) for sample, url in zip(samples, urls, strict=True))
+        pinned = set(self.session.state.pinned)
+        cards = joined(
+            self._card(sample, url, sample in pinned) for sample, url in zip(samples, urls, strict=True)
+        )
         return fill('<div class="cards" data-walk>{cards}</div>', cards=cards)
 
     def _doings(self) -> Markup:
@@ -109,16 +113,15 @@ class Cards(Worst):
             action=button("Pin those of before", "pin again") if self._let_go else "",
         )
 
-    def _card(self, sample: int, url: str) -> Markup:
-        state = self.session.state
+    def _card(self, sample: int, url: str, pinned: bool) -> Markup:
         return fill(
             '<div class="card {on}"><button class="what" type="button" data-act="focus" data-value="{id}" '
             'data-key="card{id}">{image}<span class="told">{facts}</span></button>{pin}</div>',
-            on="on" if sample == state.focus else "",
+            on="on" if sample == self.session.state.focus else "",
             id=sample,
             image=picture(self.session, sample, url, classes=self.session.photo),
             facts=self._facts(sample),
-            pin=pin_button(sample, sample in state.pinned),
+            pin=pin_button(sample, pinned),
         )
 
     def _facts(self, sample: int) -> Markup:
@@ -133,10 +136,23 @@ class Cards(Worst):
         sign = fill('<span class="wrong">{icon} wrong</span>', icon=icon("close"))
         return (
             fill('<span class="line">{head}{sign}</span>', head=head, sign=sign if wrong else "")
-            + _line("loss", f"{float(data.loss[at]):.3e}")
-            + _line("pred", class_mark(self.session, prediction, 16))
+            + _line("loss", exact(float(data.loss[at])))
+            + _line("pred", prediction_mark(self.session, prediction, 16))
             + _line("label", class_mark(self.session, label, 16))
         )
+
+    def _selected(self, mask: Mask | None) -> None:
+        """Follow the selection; what is pinned stays on its page."""
+        page = self.page
+        super()._selected(mask)
+        if self.showing != SELECTION:
+            self.page = page
+            self.paint()
+
+    @property
+    def chosen(self) -> list[int] | None:
+        """The pinned samples where they are shown, None where the selection is."""
+        return None if self.showing == SELECTION else list(self.session.state.pinned)
 
     def _clicked(self, sample: str, keys: Mapping[str, Any]) -> None:
         if keys.get("ctrl"):

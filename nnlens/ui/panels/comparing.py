@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from nnlens.schema import UNLABELLED
 from nnlens.ui.core.record import Record, facts, read
 from nnlens.ui.core.session import Session
-from nnlens.ui.look.parts import class_mark, class_name, icon, picture, pin_button
-from nnlens.ui.look.text import count, decimal, fill, joined, name, plain, share
+from nnlens.ui.look.parts import class_mark, class_name, icon, picture, pin_button, prediction_mark
+from nnlens.ui.look.text import count, decimal, exact, fill, joined, name, plain, share
 
 BARS = 5
 """Classes of each sample, the most probable first."""
@@ -68,12 +68,12 @@ def _rows(session: Session, found: Sequence[Record]) -> list[tuple[str, Cell]]:
     if session.data.scored:
         rows += [
             ("prediction", lambda each: _prediction(session, each)),
-            ("loss", lambda each: f"{each.loss:.3e}"),
-            ("rank by loss", lambda each: count(each.rank)),
+            ("loss", lambda each: exact(each.loss)),
+            ("rank by loss", lambda each: "–" if each.rank is None else count(each.rank)),
         ]
     if any(each.probability is not None for each in found):
         rows += [
-            ("margin", lambda each: share(each.margin)),
+            ("margin", lambda each: share(each.margin) if each.margin == each.margin else "–"),
             ("most probable", lambda each: _bars(session, each)),
         ]
     texts = dict.fromkeys(key for each in found for key in facts(session, each))
@@ -96,7 +96,9 @@ def _class(session: Session, code: int) -> Markup:
 def _prediction(session: Session, found: Record) -> Markup:
     wrong = fill(' <span class="wrong">{icon} wrong</span>', icon=icon("close"))
     return fill(
-        "{mark}{wrong}", mark=_class(session, found.prediction), wrong=wrong if found.correct is False else ""
+        "{mark}{wrong}",
+        mark=prediction_mark(session, found.prediction, 18),
+        wrong=wrong if found.correct is False else "",
     )
 
 

@@ -160,6 +160,11 @@ class Confusions:
     def _widen(self) -> None:
         """Take up columns that a result brought."""
         self._columns = sides(self.session)
+        sides_now = (self.shown.row, self.shown.column)
+        if any(
+            each.column in self.session.data.extras for each in sides_now
+        ):  # it may have been computed again
+            self._cross(*(each.column for each in sides_now))
         self.paint()
         self._sides(self.session.state.choices.get("sides", ""))
 

@@ -191,7 +191,13 @@ class Confusion:
         By ``count`` the logarithm of how many mistakes lie in it, else the share that they are of their ``row`` or
         ``column``. What is right has no shade, for it would hide all else.
         """
-        unlabelled = np.array([[self.judged and row == (UNLABELLED,)] for row in self.rows], bool)
+        unlabelled = np.array(
+            [
+                [self.judged and (UNLABELLED,) in (row, column) for column in self.columns]
+                for row in self.rows
+            ],
+            bool,
+        )
         numbers = np.log1p(self.counts) if norm == "count" else self.shares(norm)
         wrong = np.where(self.right() | unlabelled, 0, numbers)
         return np.asarray(wrong / max(float(wrong.max(initial=0)), 1e-9))

@@ -233,6 +233,11 @@ class Rows(Ranking):
         """What the score is called."""
         return self._title
 
+    @property
+    def total(self) -> int:
+        """How many samples there are on all pages: those that have a score."""
+        return len(self.order.worst(self._mask))
+
     def show(self, title: str, score: NDArray[np.float64]) -> None:
         """Sort by another score."""
         self._title, self.page = title, 0

@@ -13,7 +13,7 @@ from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.absent import no_pictures
 from nnlens.ui.look.live import Action, Live
-from nnlens.ui.look.parts import button, class_mark, icon_button, picture
+from nnlens.ui.look.parts import button, class_mark, icon_button, picture, prediction_mark
 from nnlens.ui.look.text import count, decimal, fill, joined, share
 from nnlens.ui.look.tiles import tile
 
@@ -203,7 +203,7 @@ class Ranking(Worst):
             image=picture(session, sample, url),
             n=count(sample),
             label=class_mark(session, int(data.label[at]), 14),
-            prediction=class_mark(session, int(data.prediction[at]), 14),
+            prediction=prediction_mark(session, int(data.prediction[at]), 14),
             loss=decimal(float(data.loss[at])),
             chance="–" if chance is None else share(chance),
         )

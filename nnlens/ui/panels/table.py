@@ -12,6 +12,7 @@ import panel as pn
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from nnlens.schema import UNLABELLED
 from nnlens.state import Mask
 from nnlens.ui.core.pinning import pin
 from nnlens.ui.core.record import confidences, texts
@@ -85,7 +86,7 @@ class SampleTable:
         if self._hidden:
             return
         self._positions = self.walk.worst(self._mask)
-        self.grid.param.update(value=self.frame.take(self._positions), selection=[])
+        self.grid.param.update(page=1, value=self.frame.take(self._positions), selection=[])
         self._tell()
 
     @property
@@ -189,11 +190,15 @@ class SampleTable:
 def sample_frame(session: Session) -> pd.DataFrame:
     """Return a table with one row a sample, by position."""
     data = session.data
-    names = list(distinct([(data.class_name(c), c) for c in range(-1, len(data.class_names))]))
     columns: dict[str, Any] = {"id": data.ids}
     for side in ("label", "prediction") if data.scored else ("label",):
-        codes = np.clip(data.column(side) + 1, 0, len(names) - 1)
-        columns[side] = pd.Categorical.from_codes(codes, names)
+        codes = np.maximum(data.column(side), -1)
+        last = max(
+            len(data.class_names), int(codes.max(initial=-1)) + 1
+        )  # a label may be no class of the network
+        none = "invalid" if side == "prediction" else data.class_name(UNLABELLED)
+        names = distinct([(none, -1), *((data.class_name(c), c) for c in range(last))])
+        columns[side] = pd.Categorical.from_codes(codes + 1, list(names))
     columns |= {"loss": data.loss, "correct": data.correct} if data.scored else {}
     if data.logit is not None:
         columns["confidence"] = confidences(data.logit)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import panel as pn
 import panel_material_ui as pmui
@@ -96,6 +95,8 @@ class Runs:
                     self.broken[name] = " ".join(error_words(error))
                     raise
                 self.broken.pop(name, None)
+            if not self._lenses[name].store.complete:  # it may have grown
+                self._lenses[name] = self._lenses[name].refresh()
             return self._lenses[name]
 
     def first(self, asked: str = "") -> tuple[str, NNLensError | None]:
@@ -124,7 +125,7 @@ class Runs:
             found = _runs_in(self.folder)
             kept = {name: path for name, path in self.paths.items() if name in self._lenses}
             self.paths = dict(sorted((kept | found).items()))
-            stamps = {name: (path / COMMIT).stat().st_mtime_ns for name, path in found.items()}
+            stamps = {name: _stamp(path) or 0 for name, path in found.items()}
             new = [name for name, stamp in stamps.items() if self._checked.get(name) != stamp]
             for name in [name for name in new if name not in self._lenses][:AT_ONCE]:
                 self._check(name)
@@ -145,9 +146,20 @@ class Runs:
             self._lenses[name] = lens
 
 
+def _stamp(run: Path) -> int | None:
+    """Return when a run was last committed; None for what is none, may not be entered, or has gone meanwhile."""
+    try:
+        return (run / COMMIT).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def _runs_in(folder: Path) -> dict[str, Path]:
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.name: path for path in found if (path / COMMIT).is_file()}
+    try:
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        return {}
+    return {path.name: path for path in found if _stamp(path) is not None}
 
 
 def find_runs(folder: Path) -> dict[str, Path]:
@@ -158,7 +170,7 @@ def find_runs(folder: Path) -> dict[str, Path]:
     StoreError
         If there is none.
     """
-    if (folder / COMMIT).is_file():
+    if _stamp(folder) is not None:
         return {folder.resolve().name: folder}
     runs = _runs_in(folder)
     if not runs:
@@ -181,7 +193,7 @@ class RunShow:
     def __init__(self, runs: Runs, improve: bool = False) -> None:
         self.runs = runs
         self.improve = improve
-        self._shown: WeakKeyDictionary[pmui.Page, Explorer] = WeakKeyDictionary()
+        self._shown: dict[pmui.Page, Explorer] = {}
 
     def page(self) -> pmui.Page:
         """Build a visitor's page: the run that its address names, else the first."""
@@ -216,6 +228,9 @@ class RunShow:
             stand,
         )  # here and below: the plots take seconds to import, the first page cannot wait
 
+        if page not in self._shown and pn.state.curdoc is not None:
+            # what is shown knows its page, so nothing of it would ever go by itself
+            pn.state.on_session_destroyed(lambda _: self._shown.pop(page, None) and None)
         stand(page, explorer)
         self._shown[page] = explorer
 

@@ -111,8 +111,8 @@ class InCommon:
             self.session.state.select(values == trait.index, origin)
             return
         low, high = extreme(values, trait, int(self.of.sum()))
-        origin = {"kind": "range", "variable": name, "low": low, "high": high}
-        self.session.state.select((values >= low) & (values <= high), origin)
+        # the column is this page's own, so that no link could make the selection again: its ids are kept
+        self.session.state.select((values >= low) & (values <= high), {"kind": "ids"})
 
     def _trait(self, place: int) -> Trait | None:
         found = [] if self.result is None else traits_of(self.result, self.against)

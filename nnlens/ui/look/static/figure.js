@@ -65,15 +65,17 @@ const listen = () => {
   surface.addEventListener('blur', () => { surface.style.outline = 'none' })
   surface.addEventListener('keydown', typed)
   // before the plot itself hears of it: a drag with shift is a box
+  const gone = new AbortController(), first = {capture: true, signal: gone.signal}
   window.addEventListener('pointerdown', e => {
+    if (!surface.isConnected) { s.listening = false; gone.abort(); return }
     if (!s.inside) return
     s.keys = {ctrl: e.ctrlKey || e.metaKey, alt: e.altKey}
     if (e.shiftKey && (lasso?.active || s.mode === 'turn')) { box.active = true; s.borrowed = true }
     away()
-  }, true)
+  }, first)
   window.addEventListener('pointerup', () => setTimeout(() => {
     if (s.borrowed) { s.borrowed = false; choose(s.mode ?? 'lasso') }
-  }), true)
+  }), first)
 }
 const rest = ({sx, sy, x, y}) => {
   if (s.dragging) return

@@ -1,6 +1,8 @@
 // The page's address holds its state, so that loading it again brings everything back: no session need survive.
 const WAITS = [1, 2, 4, 8, 15]
 function watch_connection(view) {
+  if (document.nnWatched) return  // a page that has shown another run watches already
+  document.nnWatched = true
   let bar = null, left = 0, tries = 0
   const again = async () => {
     try { if ((await fetch(location.href, {cache: 'no-store'})).ok) { location.reload(); return } } catch {}

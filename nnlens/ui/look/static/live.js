@@ -92,6 +92,18 @@ export function render({model, el}) {
     }
     dress()
   }
+  // what the hand is on must stand until it is let go: what is pressed, a menu that is open, what is being typed
+  let held = null, late = false
+  const renew = () => { if (held?.isConnected) late = true; else paint() }
+  const free = () => setTimeout(() => { held = null; if (late) { late = false; paint() } })  // after click and change
+  const release = () => { if (held && held.tagName !== 'SELECT' && !held.dataset.typing) free() }
+  const ends = ['pointerup', 'pointercancel']
+  root.addEventListener('pointerdown', e => { held = e.target.closest('select') ?? e.target })
+  root.addEventListener('input', e => { if (e.target.tagName === 'INPUT' && e.target.type !== 'range') held = e.target })
+  root.addEventListener('pointermove', e => { if (held?.tagName === 'SELECT' && !e.buttons) free() })  // its menu is closed
+  for (const kind of ['change', 'focusout']) root.addEventListener(kind, free)
+  for (const kind of ends) window.addEventListener(kind, release, true)
+  model.on('remove', () => { for (const kind of ends) window.removeEventListener(kind, release, true) })
   root.addEventListener('click', e => {
     const hit = marked(e), copy = e.target.closest?.('[data-copy]')
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy || location.href)
@@ -119,7 +131,7 @@ export function render({model, el}) {
     all[(all.indexOf(hit) + step + all.length) % all.length].focus()
   })
   root.addEventListener('error', e => { if (e.target.tagName === 'IMG') e.target.classList.add('lost') }, true)
-  model.on('html', paint)
+  model.on('html', renew)
   if (model.faces !== undefined) model.on('faces', dress)
   paint()
   el.append(root)
