@@ -47,7 +47,14 @@ class Page(Driver):
         if "PCA of relu2" not in self.words() and "t-SNE of relu2" not in self.words():
             self.click(".stop[data-key=relu2]")
         self.wait_for("Worst of all", "nothing selected", "60 in view", " of relu2", " of input")
-        assert not self.count(".banner, :popover-open, .chip.off")
+        left = ".banner, :popover-open, .chip.off"
+        wait_until(
+            lambda: not self.count(left),
+            20,
+            what="nothing over the page, and all classes shown",
+            interval=LOOK,
+            seen=lambda: self.evaluate("css => all(css).map(n => n.outerHTML)", left),
+        )
 
     def left_all(self):
         """Press Escape, and tell whether there was nothing to leave any more."""

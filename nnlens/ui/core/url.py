@@ -123,10 +123,11 @@ def _fields(query: str, drop: Drop) -> dict[str, str]:
     return {key: values[-1] for key, values in found.items()}
 
 
-def _of_run(query: str, run: str) -> str:
+def _of_run(query: str, run: str, runs: Sequence[str]) -> str:
     """Leave out what an address says of another run, from which this one was opened: its samples are others."""
     fields = parse_qsl(query.lstrip("?"))
-    if dict(fields).get("run", run) == run:
+    told = dict(fields).get("run", run)
+    if told == run or told not in runs:
         return query
     return urlencode(
         [(key, text) for key, text in fields if key == "theme" or key.startswith(choices.PREFIX)]
@@ -266,7 +267,7 @@ class Address:
     def read(self) -> None:
         """Take the state from the address."""
         if self.location is not None and self.location.search:
-            from_query(self.session, _of_run(self.location.search, self.session.data.name))
+            from_query(self.session, _of_run(self.location.search, self.session.data.name, self.runs))
 
     def tell(self) -> None:
         """Say what the address cannot hold; the link was copied."""
