@@ -20,7 +20,7 @@ from nnlens.ui.core.chosen import IDS
 from nnlens.ui.core.data import RunData
 from nnlens.ui.core.packing import packed, unpacked
 from nnlens.ui.core.session import Session
-from nnlens.ui.core.url import Address, from_query, to_query
+from nnlens.ui.core.url import Address, _of_run, from_query, to_query
 from nnlens.ui.panels.filters import FilterField
 
 N = 400
@@ -291,3 +291,34 @@ def test_long_or_many_choices_are_dropped_with_a_word():
     from_query(session, urlencode({"at.tab": "x" * 5_000, "at.shade": "row"}))
     assert session.state.choices == {"shade": "row"}
     assert "choices" in session.messages[-1].text
+
+
+def test_what_is_selected_meanwhile_is_not_undone_by_the_address():
+    session = new_session()
+    from_query(session, urlencode({"selection": '{"kind":"box","projection":"none","box":[0,0,1,1]}'}))
+    assert session.state.pending
+    session.state.select([3, 6], {"kind": "ids"})
+    assert not session.state.pending
+    session.resume()
+    assert session.state.selection.samples.tolist() == [3, 6]
+
+
+@pytest.mark.parametrize("name", ["focus", "pins", "ids", "classes"])
+@pytest.mark.parametrize("text", ["--3", "-", "3-", "1--2", "²"])
+def test_what_is_nearly_a_number_is_dropped_with_a_word(name, text):
+    session = new_session()
+    from_query(session, urlencode({name: text}))
+    assert session.messages and (session.state.focus, session.state.pinned) == (None, [])
+
+
+def test_more_fields_than_an_address_has_are_dropped_with_a_word():
+    session = new_session()
+    from_query(session, "&".join(f"f{place}=1" for place in range(101)))
+    assert ["100 things" in message.text for message in session.messages] == [True]
+
+
+def test_of_another_run_only_how_it_is_looked_at_is_taken_over():
+    query = "?run=one&focus=3&theme=dark&at.tab=Loss&pins=3"
+    assert parse_qs(_of_run(query, "two", ["one", "two"])) == {"theme": ["dark"], "at.tab": ["Loss"]}
+    assert _of_run(query, "one", ["one", "two"]) == query
+    assert _of_run(query, "two", ["two"]) == query  # of a run that is not here all is read, and told
