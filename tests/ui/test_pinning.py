@@ -81,3 +81,16 @@ def test_the_pool_turns_back_when_the_pages_behind_are_gone():
     assert "Nothing is pinned" in pool.view.html
     pool.actions["pin again"]("", {})
     assert session.state.pinned == session.data.ids[:50].tolist()
+
+
+def test_a_selection_leaves_the_page_of_the_pinned_and_turns_its_own_back():
+    session = new_session()
+    pin(session, session.data.ids[:100])
+    pool = Cards(session, Walk(session))
+    pool.actions["turn"]("1", {})
+    session.state.select(session.data.ids[:200], {"kind": "ids"})
+    assert pool.page == 0
+    from_query(session, "at.pool=pinned")
+    pool.actions["turn"]("1", {})
+    session.state.select(session.data.ids[:300], {"kind": "ids"})
+    assert (pool.page, pool.total) == (1, 100)

@@ -143,11 +143,10 @@ class Cards(Worst):
 
     def _selected(self, mask: Mask | None) -> None:
         """Follow the selection; what is pinned stays on its page."""
-        page = self.page
-        super()._selected(mask)
-        if self.showing != SELECTION:
-            self.page = page
-            self.paint()
+        self._mask = mask
+        if self.showing == SELECTION:
+            self.page = 0
+        self.paint()
 
     @property
     def chosen(self) -> list[int] | None:
