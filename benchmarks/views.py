@@ -111,10 +111,10 @@ class Page:
         self.page.evaluate("() => nn.start('pointerup')")
         self.page.mouse.up()
 
-    def painted(self) -> float | None:
-        """Milliseconds from the event to the last paint, once all is quiet."""
-        self.quiet(500)
-        return self.page.evaluate("() => nn.last()")
+    def painted(self, pause: int = 1000) -> float | None:
+        """Milliseconds from the event to the last paint before such a pause, once all is quiet."""
+        self.quiet(max(500, pause))
+        return self.page.evaluate("pause => nn.last(pause)", pause)
 
 
 def shifted(step: int) -> list[tuple[float, float]]:
@@ -135,14 +135,16 @@ def brush(page: Page, repeats: int) -> dict[str, list[float]]:
 def hover(page: Page, repeats: int) -> list[float]:
     """From the end of the rest of 150 ms to the card, its picture loaded."""
     times, places = [], page.samples()
+    card = "nn.all('.card[style*=left] img')[0]"  # of a map: cards of the pool stand elsewhere
     for step in range(repeats):
         x, y = places[step % len(places)]
-        page.page.mouse.move(x - 60, y - 60)
+        page.page.mouse.move(*page.at(0.97, 0.97))
+        page.page.wait_for_function(f"() => !{card}", polling=100)
         page.quiet(300)
         page.page.mouse.move(x - 2, y - 2)
         page.page.evaluate("() => nn.start('pointermove')")
         page.page.mouse.move(x, y)
-        spent = page.page.evaluate("() => nn.until(() => nn.all('.card img')[0]?.complete)")
+        spent = page.page.evaluate(f"() => nn.until(() => {card}?.complete && {card}.naturalWidth)")
         times.append(spent - 150 if spent else None)
     return times
 
@@ -172,7 +174,7 @@ def zoom(page: Page, repeats: int) -> list[float]:
         page.quiet(300)
         page.page.evaluate("() => nn.start('wheel')")
         page.page.mouse.wheel(0, -120 if step < repeats / 2 else 120)
-        times.append(page.painted())
+        times.append(page.painted(250))
     return times
 
 
@@ -239,6 +241,7 @@ def measure(given, base: str, monitor: str) -> dict[str, float]:
             "bytes a brush, kB": median(found["bytes"]) / 1e3,
             "hover, ms": median(hover(page, given.repeats)),
             "tap → image, ms": median(tap(page, given.repeats)),
+            "server a tap, wall ms": median(ask(monitor, "timings").get("_tap wall", [])),
             "zoom settled, ms": median(zoom(page, given.repeats)),
         }
         if given.run:

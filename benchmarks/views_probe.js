@@ -66,11 +66,11 @@
     look()
   })
   // what follows after a pause is something else, as the card of a sample that zooming brought under the pointer
-  nn.last = () => {
+  nn.last = pause => {
     let last = null
     for (const [time] of nn.log) {
       if (time <= nn.t0) continue
-      if (last !== null && time - last > 250) break
+      if (last !== null && time - last > pause) break
       last = time
     }
     return last === null ? null : last - nn.t0

@@ -85,10 +85,12 @@ class Below:
 
     def _shared(self) -> Any:
         self._in_common = InCommon(self.session, self.work, self.catalog.shared[0])
+        self.bottom.hides(IN_COMMON, self._in_common)
         return self._in_common.view
 
     def _queries(self) -> Any:
         self._query = Query(self.session, self.lens, self.work, self.catalog.searches[0])
+        self.bottom.hides(QUERY, self._query)
         return self._query.view
 
     def _analyses(self) -> Any:

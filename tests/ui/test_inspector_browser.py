@@ -21,7 +21,7 @@ from nnlens.capturing import capture
 from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL, READY, SHOWN_WORDS
+from nnlens.testing.browser import ALL, READY, SHOWN_WORDS, calm
 from nnlens.ui.look.palette import diverging
 
 pytestmark = pytest.mark.browser
@@ -107,11 +107,11 @@ class Inspector:
 
     def drawn(self, name):
         """Read a map back from its colors: numbers from 0, or −1 for signed ones, to 1."""
-        self.wait_for(f"all('.view[data-value={name}] .over').length")
-        picture = Image.open(io.BytesIO(base64.b64decode(self.source(name).partition(",")[2])))
-        pixels, signed = np.asarray(picture)[..., :3], self.page.evaluate(
-            "name => all(`.view[data-value=${name}] .signed`).length", name
-        )  # fmt: skip
+        look = """name => { const map = all(`.view[data-value=${name}] .over`)[0]
+            return map?.src && [map.src, all(`.view[data-value=${name}] .signed`).length] }"""
+        # at one moment: a map that is being drawn again is gone in the next
+        source, signed = self.page.wait_for_function(look, arg=name).json_value()
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))[..., :3]
         colors = diverging("light", 255) if signed else Inferno256
         known = np.array([[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in colors])
         far = np.abs(pixels[:, :, None].astype(int) - known).sum(axis=-1)
@@ -147,7 +147,7 @@ def at(lens, place):
 def inspector(lens, chromium, explore):
     """Open the page once, with the first sample in focus, in the light theme."""
     url = explore(lens.store.path)
-    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    page = calm(chromium.new_page(viewport={"width": 1440, "height": 900}))
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -292,8 +292,9 @@ def test_a_channel_is_projected_back_from_its_maximum_and_from_its_whole_map(ins
     inspector.page.locator("input[data-act=channel]").fill("999")
     inspector.page.keyboard.press("Enter")
     inspector.wait_for("text('.why[role=alert]')[0]?.includes('There is no channel of conv2 999')")
-    assert "They go from 0 to 31." in inspector.text(".why[role=alert]")[0]
-    assert inspector.page.evaluate(place) == before and inspector.source("second")
+    inspector.wait_for("text('.why[role=alert]')[0]?.includes('They go from 0 to 31.')")
+    inspector.wait_for("all('.view[data-value=second] .over')[0]?.src")
+    assert inspector.page.evaluate(place) == before
     inspector.choose(first=FIRST, at="pool")
     inspector.wait_for("!all('.why[role=alert]').length")
 

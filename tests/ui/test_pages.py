@@ -105,9 +105,13 @@ def test_it_is_made_when_its_tab_is_opened_and_follows_selection_and_focus(desk)
     host.hidden = True
     made.session.state.select([1], {"kind": "ids"})
     made.session.state.clear()
+    made.session.state.focus = 8
     assert page.heard[4:] == []
     host.hidden = False
-    assert page.heard[4:] == [0, ("focus", 7)]
+    assert page.heard[4:] == [0, ("focus", 8)]
+    host.hidden = True
+    host.hidden = False
+    assert page.heard[6:] == []  # nothing happened meanwhile
 
 
 def test_two_sessions_have_two_states(desk):

@@ -5,10 +5,17 @@ import base64
 import numpy as np
 import pytest
 
+from nnlens import Lens
+from nnlens.capturing import capture
 from nnlens.errors import SamplesError
 from nnlens.lens.outside import LARGEST_FILE
+from nnlens.models import load_model
+from nnlens.samples import load_samples
+from nnlens.ui.core.catalog import Catalog
+from nnlens.ui.core.session import Session
 from nnlens.ui.query.drop import ImageDrop
 from nnlens.ui.query.nearest import nearest
+from nnlens.ui.query.panel import Query
 
 
 @pytest.mark.parametrize("metric", ["L2", "cosine"])
@@ -31,6 +38,63 @@ def test_the_nearest_are_those_of_a_sort(metric):
     assert rows.tolist() == [3, 40, 41, 42, 43]
     assert len(nearest(vectors[:3], vectors[3], 5, metric)[0]) == 3
     assert not len(nearest(vectors[:0], vectors[3], 5, metric)[0])
+
+
+class Jobs:
+    """Jobs that end when the test says so."""
+
+    def __init__(self):
+        self.asked = []
+
+    def submit(self, analysis, title, done, request, *, failed, left):
+        self.asked.append((request["layer"], done, left))
+
+
+@pytest.fixture
+def query(tmp_path):
+    """A query over forty digits, with jobs that stand still and the space that they would give."""
+    lens = Lens(capture(load_model("zoo:digits"), load_samples("digits", "test", limit=40), tmp_path / "run"))
+    session, catalog, jobs = Session(lens), Catalog(lens.registry), Jobs()
+    made = Query(session, lens, jobs, catalog.searches[0])
+    return made, jobs, lambda layer: lens.run(made.tool.id, layer=layer)
+
+
+def test_one_space_is_computed_once_however_often_it_is_asked_for(query):
+    made, jobs, space = query
+    ids = made.lens.store.ids
+    for sample in ids[[3, 4, 5]]:
+        made.session.state.focus = int(sample)
+    assert [layer for layer, _, _ in jobs.asked] == [made.layer]
+    assert "looking" in made.body.html
+    jobs.asked[0][1](space(made.layer))
+    assert made.asked.sample == ids[5] and len(made.near) == 12 and "12 nearest" in made.body.html
+
+
+def test_a_space_that_was_not_computed_is_offered_again(query):
+    made, jobs, _ = query
+    made.session.state.focus = int(made.lens.store.ids[3])
+    jobs.asked[0][2]()
+    assert "looking" not in made.body.html and "Try again" in made.body.html
+    made.search()
+    assert len(jobs.asked) == 2 and "looking" in made.body.html
+
+
+def test_what_nobody_sees_is_not_looked_for(query):
+    made, jobs, _ = query
+    made.hidden = True
+    made.session.state.focus = int(made.lens.store.ids[3])
+    made.session.state.focus = int(made.lens.store.ids[4])
+    assert not jobs.asked
+    made.hidden = False
+    assert len(jobs.asked) == 1 and made.asked.sample == made.lens.store.ids[4]
+
+
+def test_where_there_is_no_other_sample_it_says_so(query):
+    made, jobs, space = query
+    first = int(made.lens.store.ids[3])
+    made.session.state.focus = first
+    jobs.asked[0][1](space(made.layer).sel(sample=[first]))
+    assert "No other sample" in made.body.html and "looking" not in made.body.html
 
 
 def test_what_a_browser_sends_is_checked():

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from nnlens.errors import StoreError
 from nnlens.ui.look.text import (
@@ -62,6 +63,13 @@ def test_values_never_become_markup(text):
     tags = Tags(made)
     assert tags.found == ["b"] and tags.attributes == ["title"]
     assert tags.text == text.replace("\r\n", "\n").replace("\r", "\n") or "\0" in text or "\r" in text
+
+
+@given(ANYTHING, st.floats(-1e6, 1e6))
+def test_templates_are_filled_as_markupsafe_fills_them(text, number):
+    template = '<b title="{text}">{number:.2f} {{as it is}} {text}{made}{number}</b>'
+    values = {"text": text, "number": number, "made": Markup("<i>&amp;</i>")}
+    assert fill(template, **values) == Markup(template).format(**values)
 
 
 @given(ANYTHING)

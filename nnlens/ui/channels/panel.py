@@ -13,6 +13,7 @@ from nnlens.ui.channels.heatmap import Heatmap
 from nnlens.ui.channels.source import ChannelSource
 from nnlens.ui.channels.taking import panel_out
 from nnlens.ui.channels.values import Values
+from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.taking import headed
 from nnlens.ui.look.live import Faced, Live
 from nnlens.ui.look.parts import FILL, button, empty, icon_button
@@ -24,7 +25,7 @@ Pick = Callable[[int], Any]
 BONES = 40
 
 
-class ChannelPanel:
+class ChannelPanel(Hideable):
     """A grid of channels, or the units of a flat layer as one map.
 
     Parameters
@@ -39,7 +40,6 @@ class ChannelPanel:
     def __init__(self, source: ChannelSource, pick: Pick, more: Callable[[], Any] | None = None) -> None:
         self.source, self.pick, self.more = source, pick, more
         self.page = 0
-        self._hidden = False
         self._values = Values(source)
         self._about: tuple[Any, ...] = ()
         guard = source.session.guard
@@ -68,21 +68,13 @@ class ChannelPanel:
         source.catch_up()
         self.paint()
 
-    @property
-    def hidden(self) -> bool:
-        """Whether nobody sees it, so that nothing need be drawn or computed."""
-        return self._hidden
-
-    @hidden.setter
-    def hidden(self, value: bool) -> None:
-        self._hidden = value
-        if not value:
-            self.source.catch_up()
-            self.paint()
+    def _came(self) -> None:
+        self.source.catch_up()
+        super()._came()
 
     def paint(self) -> None:
         """Draw the channels of the sample in focus, or say what keeps them from being there."""
-        if self._hidden:
+        if self.put_off(self.paint):
             return
         source = self.source
         about = source.layer, source.sort

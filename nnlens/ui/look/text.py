@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from string import Formatter
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -33,7 +34,18 @@ def fill(template: str, /, **values: Any) -> Markup:
     **values
         What goes into the places.
     """
-    return Markup(template).format(**values)  # noqa: S704 - the one place that makes markup, of literals
+    parts: list[str] = []
+    for literal, place, form in _pieces(template):
+        parts.append(literal)
+        if place is not None:
+            parts.append(escape(format(values[place], form) if form else values[place]))
+    return Markup("".join(parts))  # noqa: S704 - the one place that makes markup, of literals
+
+
+@lru_cache(4096)
+def _pieces(template: str) -> tuple[tuple[str, str | None, str | None], ...]:
+    """Take a template apart, once: taking it apart each time was a tenth of what a brush costs the server."""
+    return tuple((literal, place, form) for literal, place, form, _ in Formatter().parse(template))
 
 
 def joined(parts: Iterable[Markup]) -> Markup:

@@ -78,7 +78,6 @@ class Bottom:
     ) -> None:
         self.session, self.walk, self.channels, self._make_losses = session, walk, channels, losses
         session.resolvers[spread.KIND] = lambda origin: spread.resolve(session.data, origin)
-        self._hideable: dict[int, list[Any]] = {}
         self._crossed: Confusions | None = None
         self.tabs: list[Tab] = [
             Tab("Overview", self._overview),
@@ -109,6 +108,10 @@ class Bottom:
         """Open a tab by its title."""
         self._open(self._place(title))
 
+    def hides(self, title: str, *parts: Any) -> None:
+        """Tell parts, through their ``hidden``, whenever another tab is open than theirs."""
+        self.tabs[self._place(title)].parts[:] = parts
+
     def _asked(self, title: str) -> None:
         """Open the tab that a link names, where there is one."""
         if any(tab.title == title for tab in self.tabs):
@@ -120,7 +123,7 @@ class Bottom:
         if not len(holder):
             holder[:] = [self.tabs[place].build()]
         for other, tab in enumerate(self.tabs):
-            for part in (*self._hideable.get(other, ()), *tab.parts):
+            for part in tab.parts:
                 part.hidden = other != place
         for other, each in enumerate(self._holders):
             each.visible = other == place
@@ -143,7 +146,7 @@ class Bottom:
         if self._make_losses is None or not self.session.data.scored:
             return _wide(self._loss())
         losses = self._make_losses()
-        self._hideable[self._place("Loss")] = [losses]
+        self.hides("Loss", losses)
         return _wide(losses.view)
 
     def _confusion(self) -> Any:
@@ -155,6 +158,7 @@ class Bottom:
         if not self.session.data.scored:
             return _wide(self._confusion())
         self._crossed = Confusions(self.session, self.walk)
+        self.hides("Confusion", self._crossed)
         return _wide(self._crossed.view)
 
     def _open_cell(self, mask: Mask, title: str) -> None:
@@ -169,10 +173,12 @@ class Bottom:
         if self.session.data.pictured:
             pool = Pool(self.session, self.walk, size=48, label="pictures")
             ranking = Ranking(self.session, self.walk, size=20, label="ranking")
-            self._hideable[0], shown = [pool, ranking], [pool.view, ranking.view]
+            self.hides("Overview", pool, ranking)
+            shown = [pool.view, ranking.view]
         else:
             table = SampleTable(self.session, self.walk)
-            self._hideable[0], shown = [table], [table.view]
+            self.hides("Overview", table)
+            shown = [table.view]
         classes = ["bare"] if self.session.data.pictured else ["bare", "unpictured"]
         sheets = [static("overview.css")]
         return pn.Column(*map(section, (why, *shown)), **FILL, stylesheets=sheets, css_classes=classes)
@@ -186,18 +192,18 @@ class Bottom:
             else Pool(self.session, self.walk, label="pictures", offer=False)
         )
         ranking = Ranking(self.session, self.walk, size=8, label="ranking")
-        self._hideable[0] = [third, ranking]
+        self.hides("Overview", third, ranking)
         parts = (self._loss(), self._confusion(), third.view, ranking.view)
         return pn.Column(*map(section, parts), **FILL, stylesheets=[static("overview.css")])
 
     def _table(self) -> pn.Column:
         table = SampleTable(self.session, self.walk)
-        self._hideable[self._place("Table")] = [table]
+        self.hides("Table", table)
         return _wide(table.view)
 
     def _pool(self) -> pn.Column:
         pool = Cards(self.session, self.walk)
-        self._hideable[self._place("Pool")] = [pool]
+        self.hides("Pool", pool)
         place = {"top": "0", "right": "0"}
         downloads = picture_downloads(self.session, self.walk, lambda: pool.chosen)
         out = TakeOut(self.session, "take the pool out", downloads, styles=place)
@@ -205,7 +211,7 @@ class Bottom:
 
     def _channels(self) -> pn.Column:
         panel = self.channels.panel() if self.channels else Pool(self.session, self.walk)
-        self._hideable[self._place("Channels")] = [panel]
+        self.hides("Channels", panel)
         return _wide(panel.view)
 
 

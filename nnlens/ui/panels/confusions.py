@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nnlens.state import Mask
 from nnlens.ui.core.choices import choose, follow, read_list
+from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.live import Live
@@ -30,7 +31,7 @@ THUMBS = 400
 NORM_WORDS = {"count": "count", "row": "row", "column": "column"}
 
 
-class Confusions:
+class Confusions(Hideable):
     """Controls, matrix and list; or, in place of the matrix, one cell.
 
     Parameters
@@ -82,6 +83,8 @@ class Confusions:
         self._paint_list()
 
     def _paint_list(self) -> None:
+        if self.put_off(self._paint_list):
+            return
         shown = self.shown
         title = "Top confusions" if shown.judged else "Largest cells"
         origin = dict(self.session.state.selection.origin)

@@ -12,6 +12,7 @@ from bokeh.events import DoubleTap, PointEvent, Tap
 from bokeh.models import BasicTicker, ColumnDataSource, LinearColorMapper, Plot, Scatter
 
 from nnlens.state import Mask
+from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.palette import CLEAR, TOKENS
 from nnlens.ui.look.plots import FLAT, bare, picture, ticks
@@ -27,7 +28,7 @@ SIGN = 4.8
 """Pixels of a sign of a class' name; names that would touch are slanted."""
 
 
-class LossScatter:
+class LossScatter(Hideable):
     """All samples by loss and a column; a drag selects a box, a click inspects the nearest sample.
 
     Parameters
@@ -40,7 +41,6 @@ class LossScatter:
         self.session = session
         self.spread = Spread.of(session.data, first_column(session))
         self.size: tuple[int, int] | None = None
-        self._hidden = False
         self._pane: pn.pane.HoloViews | None = None
         self._figure: Plot | None = None
         self._source: ColumnDataSource | None = None
@@ -54,16 +54,8 @@ class LossScatter:
         session.hub.register("loss scatter", self._put_ring, "focus")
         session.param.watch(session.guard(lambda _: self.paint()), "theme")
 
-    @property
-    def hidden(self) -> bool:
-        """Whether nobody sees it, so that nothing need be sent."""
-        return self._hidden
-
-    @hidden.setter
-    def hidden(self, value: bool) -> None:
-        changed, self._hidden = value != self._hidden, value
-        if changed and not value:
-            self.paint()
+    def _came(self) -> None:
+        self.paint()
 
     def panel(self) -> pn.pane.HoloViews:
         """Build the plot, the same one each time; stretches in both directions."""
@@ -146,7 +138,7 @@ class LossScatter:
         return any(len(word) * SIGN > room for word in words.values())
 
     def _push(self, mask: Mask | None) -> None:
-        if self._source is None or self.size is None or self._hidden:
+        if self._source is None or self.size is None or self.hidden:
             return
         kind = (self.session.theme, mask is not None)
         if kind != self._drawn:
@@ -155,7 +147,7 @@ class LossScatter:
         self._source.data.update(image=[self.spread.pixels(self.session.colors, mask, self.size)])
 
     def _put_ring(self, sample: int | None) -> None:
-        place = None if self._hidden else self.spread.place(sample)
+        place = None if self.hidden else self.spread.place(sample)
         self._ring.data = {"x": [place[0]] if place else [], "y": [place[1]] if place else []}
 
     # --- gestures ------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from nnlens.errors import NNLensError, PluginError
 from nnlens.registry import PluginInfo
 from nnlens.registry.vetting import one_line
 from nnlens.ui.core.catalog import Catalog
+from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.work import Task, Work
 from nnlens.ui.look.live import Live
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class PluginPage:
+class PluginPage(Hideable):
     """Hosts one page of a plugin, from its first opening on.
 
     Parameters
@@ -54,7 +55,6 @@ class PluginPage:
         self.session, self.lens, self.work, self.cls, self.info = session, lens, work, cls, info
         self._page: Page | None = None
         self._task: Task | None = None
-        self._hidden = False
         actions = {"cancel": self._cancel, "close": lambda *_: self._quiet()}
         self._head = Live(actions=actions, guard=session.guard, css="bottom.css", visible=False)
         self._body = pn.Column(**FILL, styles={"overflow": "auto", "min-height": "0", "padding": "8px 16px"})
@@ -65,19 +65,6 @@ class PluginPage:
         work.param.watch(session.guard(lambda _: self._tell()), "changes")
         self._body[:] = [Live(fill('<div class="bone tall"></div>'), css="bottom.css")]
         session.later(self._begin)  # so that what fails while it is drawn fails in its tab
-
-    @property
-    def hidden(self) -> bool:
-        """Whether another tab is open."""
-        return self._hidden
-
-    @hidden.setter
-    def hidden(self, hidden: bool) -> None:
-        shown = self._hidden and not hidden
-        self._hidden = hidden
-        if shown:
-            self._follow()
-            self._follow_focus()
 
     # ---------------------------------------------------------------------------------------------- its life
     def _begin(self) -> None:
@@ -101,13 +88,17 @@ class PluginPage:
         self._follow_focus()
 
     def _follow(self) -> None:
+        if self.put_off(self._follow):
+            return
         self._call("push", self.session.state.selection)
 
     def _follow_focus(self) -> None:
+        if self.put_off(self._follow_focus):
+            return
         self._call("focused", self.session.state.focus)
 
     def _call(self, method: str, value: Any) -> None:
-        if self._page is None or self._hidden:
+        if self._page is None:
             return
         try:
             getattr(self._page, method)(value)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from nnlens.state import Mask
+from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.record import confidence
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
@@ -18,7 +19,7 @@ from nnlens.ui.look.text import count, decimal, fill, joined, share
 from nnlens.ui.look.tiles import tile
 
 
-class Worst(ABC):
+class Worst(Hideable, ABC):
     """A page of the selected samples, the largest loss first; what a sample looks like is told by the subclass.
 
     Parameters
@@ -40,7 +41,6 @@ class Worst(ABC):
     ) -> None:
         self.session, self.walk, self.size, self.offer = session, walk, size, offer
         self.page = 0
-        self._hidden = False
         self._mask: Mask | None = session.state.mask
         self.view = Live(
             actions=self.actions, guard=session.guard, css=self.sheets, sizing_mode="stretch_both"
@@ -60,19 +60,9 @@ class Worst(ABC):
             "wrong": lambda *_: state.select(self.walk.wrong, wrong),
         }
 
-    @property
-    def hidden(self) -> bool:
-        """Whether nobody sees it, so that nothing need be drawn."""
-        return self._hidden
-
-    @hidden.setter
-    def hidden(self, value: bool) -> None:
-        self._hidden = value
-        self.paint()
-
     def paint(self) -> None:
         """Draw the page that is open."""
-        if self._hidden:
+        if self.put_off(self.paint):
             return
         total = self.total
         self.page = min(self.page, max((total - 1) // self.size, 0))  # samples may have gone

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nnlens.schema import UNLABELLED
 from nnlens.state import Mask
+from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.pinning import pin
 from nnlens.ui.core.record import confidences, texts
 from nnlens.ui.core.samples_out import table_downloads
@@ -32,7 +33,7 @@ NUMBERS = {"loss": 3, "confidence": 3, "id": 0}
 RIGHT = dict.fromkeys(NUMBERS, "right")
 
 
-class SampleTable:
+class SampleTable(Hideable):
     """Samples as rows, the largest loss first.
 
     Parameters
@@ -43,7 +44,6 @@ class SampleTable:
 
     def __init__(self, session: Session, walk: Walk) -> None:
         self.session, self.walk = session, walk
-        self._hidden, self._stale = False, False
         self._mask: Mask | None = session.state.mask
         self._positions: NDArray[np.intp] = np.zeros(0, np.intp)
         self.head = Live(
@@ -60,17 +60,6 @@ class SampleTable:
         session.param.watch(session.guard(lambda _: self._widen()), "columns")
         self.paint()
 
-    @property
-    def hidden(self) -> bool:
-        """Whether nobody sees it, so that nothing need be sent."""
-        return self._hidden
-
-    @hidden.setter
-    def hidden(self, value: bool) -> None:
-        self._hidden = value
-        if self._stale and not value:
-            self.paint()
-
     def _selected(self, mask: Mask | None) -> None:
         self._mask = mask
         self.paint()
@@ -82,8 +71,7 @@ class SampleTable:
 
     def paint(self) -> None:
         """Put the rows of the selection into the grid."""
-        self._stale = self._hidden
-        if self._hidden:
+        if self.put_off(self.paint):
             return
         self._positions = self.walk.worst(self._mask)
         self.grid.param.update(page=1, value=self.frame.take(self._positions), selection=[])

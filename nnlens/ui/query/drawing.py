@@ -44,6 +44,8 @@ def body(session: Session, query: Query, space: xr.Dataset | None) -> Markup:
             "Type the id of a sample, click a point, or drop a picture.",
             "The nearest samples stand here, by what the network makes of them.",
         )
+    if not query.near and not query.waiting:
+        return empty("No other sample", "This layer has no other sample with finite values to compare.")
     if not query.near:
         return fill(
             '<div class="query"><div class="asked">{asked}</div><div class="found" role="status">'

@@ -16,9 +16,10 @@ from nnlens.lens.outside import Outside, submit_outside
 from nnlens.lens.requesting import check_sample
 from nnlens.ui.core.catalog import Tool
 from nnlens.ui.core.choices import choose, follow, read_list
+from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.taking import cornered
-from nnlens.ui.core.work import Task, Work
+from nnlens.ui.core.work import Work
 from nnlens.ui.look.fields import SLIM, Line, choice
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL
@@ -52,7 +53,7 @@ class Asked:
     content: bytes = field(default=b"", repr=False)
 
 
-class Query:
+class Query(Hideable):
     """Finds what is nearest.
 
     Parameters
@@ -74,8 +75,9 @@ class Query:
         self.outside: Outside | None = None
         self.problem: BaseException | None = None
         self.near: list[tuple[int, float]] = []
+        self.waiting = False
         self._spaces: dict[str, xr.Dataset] = {}
-        self._task: Task | None = None
+        self._coming = ""
         self._own_click = False
         guard = session.guard
         self.input = Line(
@@ -143,7 +145,7 @@ class Query:
 
     def search(self) -> None:
         """Look again, after having computed what is missing."""
-        self.problem, self.near = None, []
+        self.problem, self.near, self.waiting = None, [], True
         asked = self.asked
         if asked is not None and self._space() is not None:
             self._answer(asked)
@@ -162,31 +164,47 @@ class Query:
         """Return the space of the layer, else have it computed."""
         if self.layer in self._spaces:
             return self._spaces[self.layer]
-        layer = self.layer
+        if self._coming == self.layer:
+            return None
         try:
-            found = self.lens.cached(self.tool.id, layer=layer)
+            found = self.lens.cached(self.tool.id, layer=self.layer)
             if found is None:
-                self._task = self.work.submit(
-                    self.tool.id,
-                    f"{self.tool.title} of {plain(layer, 24)}",
-                    lambda result: self._arrived(layer, result),
-                    {"layer": layer},
-                    failed=self._failed,
-                )
+                self._compute(self.layer)
                 return None
         except NNLensError as error:
             self._failed(error)
             return None
-        self._spaces[layer] = found
+        self._spaces[self.layer] = found
         return found
+
+    def _compute(self, layer: str) -> None:
+        """Have the space of a layer computed; of several, the last that was asked for is waited for."""
+        self._coming = layer
+
+        def ended(error: BaseException) -> None:
+            if layer == self._coming:
+                self._failed(error)
+
+        self.work.submit(
+            self.tool.id,
+            f"{self.tool.title} of {plain(layer, 24)}",
+            lambda result: self._arrived(layer, result),
+            {"layer": layer},
+            failed=ended,
+            left=lambda: ended(
+                AnalysisError("The space was not computed.", "Try again to have it computed.")
+            ),
+        )
 
     def _arrived(self, layer: str, result: xr.Dataset) -> None:
         self._spaces[layer] = result
+        if layer == self._coming:
+            self._coming = ""
         if layer == self.layer:
             self.search()
 
     def _failed(self, error: BaseException) -> None:
-        self.problem = error
+        self.problem, self._coming = error, ""
         self.paint()
 
     def _look(self, asked: Asked) -> None:
@@ -215,7 +233,7 @@ class Query:
         found = [
             (int(ids[row]), float(d)) for row, d in zip(rows, away, strict=True) if int(ids[row]) != sample
         ]
-        self.near = found[:SHOWN]
+        self.near, self.waiting = found[:SHOWN], False
 
     def _place(self) -> NDArray[np.floating]:
         space = self._spaces[self.layer]
@@ -245,7 +263,12 @@ class Query:
 
     def _followed(self, sample: int | None) -> None:
         known = self.session.data.position(sample) is not None
-        if known and sample is not None and not self._own_click:
+        if known and not self._own_click:
+            self._look_for_focus()
+
+    def _look_for_focus(self) -> None:
+        sample = self.session.state.focus
+        if sample is not None and not self.put_off(self._look_for_focus):
             self.by_sample(int(sample))
 
     def _pick_layer(self, layer: str) -> None:

@@ -14,6 +14,7 @@ from nnlens.errors import NNLensError
 from nnlens.state import Mask
 from nnlens.ui.core.catalog import Tool
 from nnlens.ui.core.choices import choose, follow
+from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.taking import cornered
 from nnlens.ui.core.work import Task, Work
@@ -27,7 +28,7 @@ from nnlens.ui.sharing.traits import Against, Trait, extreme, take_column, trait
 TITLE = "In common"
 
 
-class InCommon:
+class InCommon(Hideable):
     """What the selected samples share, computed when it is asked for.
 
     Parameters
@@ -167,6 +168,8 @@ class InCommon:
 
     def paint_head(self) -> None:
         """Draw the line above: of what this is, and what was really used."""
+        if self.put_off(self.paint_head):
+            return
         number = None if self.of is None else int(self.of.sum())
         caption = plain(self.result.attrs.get("caption", ""), 200) if self.result is not None else ""
         mask = self.session.state.mask
@@ -182,6 +185,8 @@ class InCommon:
         )
 
     def _paint_body(self) -> None:
+        if self.put_off(self._paint_body):
+            return
         if self._task is not None and self._task.running:
             self.body.show(frame.waiting(self._task))
         elif self._error is not None:
