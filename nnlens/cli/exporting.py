@@ -131,4 +131,4 @@ def table(
 
     chosen = None if sample is None else values.ids(sample)
     rows = export_table(nnlens.Lens(run), file, where=filter, sample=chosen, results=results)
-    say(f"{rows:,} rows written to {file}.")
+    say(f"{rows:,} row{'' if rows == 1 else 's'} written to {file}.")

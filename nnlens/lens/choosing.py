@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -65,8 +66,12 @@ class LayerChoice:
         return self.user(self._registry.load_analysis(first), (*above, first)) if first else None
 
     def default(self, cls: type[Analysis]) -> str | None:
-        """Return the hidden vector; for what looks into a layer by itself the last one with height and width."""
-        spatial = [info.name for info in self._store.graph if info.spatial and info.capturable]
+        """Return the hidden vector; for what looks into a layer by itself the last one with height and width.
+
+        One of a single place tells nothing of where: it is taken only where there is no other.
+        """
+        layers = [info for info in self._store.graph if info.spatial and info.capturable]
+        spatial = [info.name for info in layers if math.prod(info.shape[1:]) > 1] or [i.name for i in layers]
         looks = cls.needs_layer and not LAYER_VARIABLES & set(cls.requires)
         if spatial and (looks or len(cls.requires.get("activation", ())) == 4):
             return spatial[-1]

@@ -74,6 +74,7 @@ class Explorer:
     ) -> None:
         self.lens = lens
         self.session = session or Session(lens)
+        self.session.theme_chosen = bool(asked_theme())
         self.address = Address(self.session, runs)
         self._furnished = self._started = self._prefer_dark = False
         data = self.session.data
@@ -189,13 +190,15 @@ class Explorer:
 
     def _leave(self) -> None:
         """Close what lies over the page, else choose nothing: esc was pressed."""
-        if self.channels is None or not self.channels.dialog.close():
+        if "open" in self._controls.css_classes:
+            self._toggle_drawer()
+        elif self.channels is None or not self.channels.dialog.close():
             self.session.state.clear()
 
     def _tools(self) -> Tools:
         actions = {
             "jobs": lambda *_: self.below.bottom.open("Jobs"),
-            "theme": lambda *_: setattr(self.session, "theme", "light" if self.session.dark else "dark"),
+            "theme": lambda *_: self._turn_theme(),
             "help": lambda *_: self.help.open(),
             "link": lambda *_: self.address.tell(),
             "drawer": lambda *_: self._toggle_drawer(),
@@ -231,6 +234,10 @@ class Explorer:
             stylesheets=[static("grid.css")],
             styles={"height": f"calc(100vh - {HEADER}px)", "width": "100%"},
         )
+
+    def _turn_theme(self) -> None:
+        self.session.theme_chosen = True
+        self.session.theme = "light" if self.session.dark else "dark"
 
     def _toggle_drawer(self) -> None:
         classes = self._controls.css_classes

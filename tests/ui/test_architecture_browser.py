@@ -166,6 +166,8 @@ def test_the_strip_of_the_digits_run(digits, explore, open_page):
     strip.waits("!all('.MuiDialog-root').some(n => n.checkVisibility())")
     strip.click("all('[data-act=data]')[0]")
     strip.waits("words().includes('Samples a class') && words().includes('8 × 8, 1 channel')")
+    sides = "[...all('.summary dl')[0].children].slice(0, 2).map(n => n.getBoundingClientRect())"
+    strip.waits(f"(([key, told]) => key.right < told.x && key.y === told.y)({sides})")
     assert not [error for error in page.errors if "WebGL" not in error]
 
 

@@ -89,13 +89,12 @@ class DataCard:
         session = self.session
         facts = {**self._facts(), **self._pixel_facts()}
         rows = joined(
-            fill("<span>{key}</span><span>{value}</span>", key=key, value=value)
-            for key, value in facts.items()
+            fill("<dt>{key}</dt><dd>{value}</dd>", key=key, value=value) for key, value in facts.items()
         )
         classes = _classes(session)
         self.view.show(
             fill(
-                '<div class="summary"><div class="about">{rows}</div>{classes}</div>',
+                '<div class="summary"><dl>{rows}</dl>{classes}</div>',
                 rows=rows,
                 classes=classes,
             )

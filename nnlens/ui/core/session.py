@@ -76,19 +76,17 @@ class Session(param.Parameterized):
         Each may take an error, to show it where it happened, and says whether it did.
     """
 
-    theme = param.Selector(
-        default="light", objects=["light", "dark"], doc="Which palettes the views draw with."
-    )
+    theme = param.Selector(default="light", objects=["light", "dark"], doc="Which palettes views draw with.")
     messages = param.List(default=[], item_type=Message, doc="What the user was told, latest last.")
     pages = param.Dict(default={}, doc="What the pages of plugins keep in the address, by ``dist:name``.")
     columns = param.Integer(default=0, doc="Counts up when a result brings columns to the run.")
 
     def __init__(self, lens: Lens | None, *, data: RunData | None = None, dark: bool = False) -> None:
         super().__init__(theme="dark" if dark else "light")
-        if data is None:
-            if lens is None:
-                raise TypeError("a session needs a lens, or data")
+        if lens is not None and data is None:
             data = shared(lens.store)
+        if data is None:
+            raise TypeError("a session needs a lens, or data")
         self.lens = lens
         self.data = data.for_session()
         self.document = pn.state.curdoc
@@ -102,9 +100,10 @@ class Session(param.Parameterized):
         self.page_ids: frozenset[str] = frozenset()
         self.claims: list[Callable[[BaseException], bool]] = []
         self.image_route: str | None = None
+        self.theme_chosen = False  # else the system's own holds, and an address leaves it open
         self.resolvers: dict[str, Resolver] = {
-            "lasso": self._in_region, "box": self._in_region, "range": self._in_range, "class": self._in_class,
-            "cell": self._in_cell,
+            "lasso": self._in_region, "box": self._in_region,
+            "range": self._in_range, "class": self._in_class, "cell": self._in_cell,
         }  # fmt: skip
         self.hub.register("colors", self.colors.follow)  # first of all, so that the views find the new colors
 

@@ -45,7 +45,7 @@ def to_query(session: Session, runs: Sequence[str] = ()) -> str:
     """
     state = session.state
     fields: dict[str, str] = {"run": session.data.name} if len(runs) > 1 else {}
-    fields |= {"theme": "dark"} if session.dark else {}
+    fields |= {"theme": session.theme} if session.dark or session.theme_chosen else {}
     for which in MAPS:
         fields |= _write_map(which, getattr(state, which))
     fields |= {"color": state.color_by} if state.color_by != "label" else {}

@@ -172,7 +172,8 @@ class ProjectionMap:
         scene, whole = self.scene, self.views.whole()
         self.frame.seen(len(scene), scene.mode)
         hidden = "All classes are switched off." if not len(scene.rows()) else "A double click shows all."
-        self.frame.blank("" if scene.projection is None or len(scene) else "Nothing in view", hidden)
+        waits = scene.projection is None or not scene.sized  # until the browser says how large the map is
+        self.frame.blank("" if waits or len(scene) else "Nothing in view", hidden)
         self.frame.inset(self._inset.address(self.drawing.palette(), whole), scene.view, whole)
 
     def _changed(self, event: Any) -> None:

@@ -47,7 +47,10 @@ class FilterField:
             guard=session.guard,
             css="controls.css",
         )
-        self._applied = ""
+        self._applied, self._without = (
+            "",
+            False,
+        )  # the filter that selects; whether what was written selects nothing
         session.hub.register("filter", lambda _: self._follow())
         session.resolvers["filter"] = lambda origin: self._mask(str(origin.get("text", "")))
         self.view = pn.Column(
@@ -76,16 +79,18 @@ class FilterField:
         """Say what made the selection: the filter of an address, or of an undone step; nothing once it is another."""
         origin = self.session.state.selection.origin
         text = str(origin.get("text", "")) if origin.get("kind") == "filter" else ""
-        if text == self._applied:
+        if text == self._applied and not self._without:
             return
-        self._applied = text
+        self._applied, self._without = text, False
         self.input.write(text)
         n = len(self.session.state.selection)
         self.message.show(fill('<div class="cap">{n} samples match</div>', n=count(n)) if text else fill(""))
 
     def apply(self, text: str) -> None:
         """Select what satisfies a text; the empty one clears the selection that a filter made."""
+        self._without = True  # until it is known that it selects something
         if not text.strip():
+            self._without = False
             self.message.show(fill(""))
             if self.session.state.selection.origin.get("kind") == "filter":
                 self.session.state.clear()
@@ -100,7 +105,7 @@ class FilterField:
         if not mask.any():
             self._say_empty(text)
             return
-        self._applied = text
+        self._applied, self._without = text, False
         self._recent = [text, *(past for past in self._recent if past != text)][:RECENT]
         self.message.show(fill('<div class="cap">{n} samples match</div>', n=count(mask.sum())))
         self.session.state.select(mask, {"kind": "filter", "text": text})

@@ -130,7 +130,9 @@ class Query(Hideable):
         word = text.strip().replace(",", "")
         if not word.isdecimal() or not word.isascii():
             raise AnalysisError(f"“{plain(text, 20)}” is no sample id.", "Ids are whole numbers, such as 7.")
-        found = check_sample(self.lens.store, [min(int(word), 2**62)])
+        if int(word) >= 2**63:  # larger than any id can be
+            raise AnalysisError(f"The run has no sample {plain(word, 30)}.", "Type one of its ids.")
+        found = check_sample(self.lens.store, [int(word)])
         return int(word) if found is None else found[0]
 
     def by_sample(self, sample: int) -> None:
