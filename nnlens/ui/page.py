@@ -130,7 +130,14 @@ class Explorer:
 
     def _warn(self) -> None:
         """Say what is wrong with the run as a whole."""
-        told = self.lens.store.metadata
+        store = self.lens.store
+        told = store.metadata
+        if not store.complete:
+            self.session.report(
+                f"This run holds {store.committed:,} of {store.total:,} samples: its capture is not finished.",
+                "warning",
+                "Load the page again for those that came since; where it was interrupted, capture with --resume.",
+            )
         if told.get("near_chance"):
             self.session.report(
                 f"Accuracy {percent(told['accuracy'], 1)} is near chance.",

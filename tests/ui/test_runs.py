@@ -7,8 +7,13 @@ import shutil
 
 import pytest
 
+from nnlens import Lens, open_store
+from nnlens.capturing import capture
 from nnlens.errors import NNLensError, StoreError
+from nnlens.models import load_model
+from nnlens.samples import load_samples
 from nnlens.testing import tiny_store
+from nnlens.ui.page import Explorer
 from nnlens.ui.serving import runs as module
 from nnlens.ui.serving.runs import Runs, find_runs
 
@@ -81,3 +86,22 @@ def test_a_folder_is_read_no_more_often_than_needed_and_a_few_runs_at_a_time(fol
     look(runs)
     look(runs)
     assert tried == ["a", "b", "d"]
+
+
+def test_a_run_whose_capture_was_interrupted_says_so(tmp_path):
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        capture(
+            load_model("zoo:digits"), load_samples("digits", "test", limit=300), tmp_path / "r", progress=stop
+        )
+    store = open_store(tmp_path / "r")
+    explorer = Explorer(Lens(store))
+    explorer.furnish()
+    assert f"{store.committed} of 300 samples" in explorer.facts.view.html
+    told = explorer.session.messages[0]
+    assert "not finished" in told.text and "--resume" in told.hint
+    whole = Explorer(Lens(tiny_store(tmp_path / "whole", 10)))
+    whole.furnish()
+    assert ">10 samples" in whole.facts.view.html and not whole.session.messages

@@ -108,6 +108,30 @@ def test_every_panel_gives_its_picture_and_the_values_it_shows(page, run, take, 
     bar = np.clip(np.searchsorted(powers, np.log10(loss), "right") - 1, 0, bars - 1)
     np.testing.assert_array_equal(values["count"], np.bincount(bar, minlength=bars))
     np.testing.assert_array_equal(values["selected"], np.bincount(bar[label == 1], minlength=bars))
+    # --- all samples by their loss, and their ranking
+    tab(page, "Loss")
+    name, content = take(page, "take the scatter out", "All of these (zip)")
+    files = unzipped(content)
+    values = arrays(files["tiny-loss-label.npz"])
+    assert name == "tiny-loss-label.zip" and set(files) == {
+        f"tiny-loss-label.{e}" for e in ("png", "svg", "npz")
+    }
+    np.testing.assert_array_equal(values["sample"], run.ids)
+    np.testing.assert_array_equal(values["column"], label)
+    np.testing.assert_allclose(values["y"], np.log10(np.maximum(loss, values["loss"].min())), atol=1e-5)
+    assert (np.rint(values["x"]) == label).all(), "each stands in the stripe of its class"
+    np.testing.assert_array_equal(values["selected"], label == 1)
+    accent = np.array([0x7B, 0x1F, 0xC4])
+    assert (np.abs(pixels(files["tiny-loss-label.png"])[..., :3] - accent).sum(-1) < 40).any(), (
+        "the selected in front"
+    )
+    ranking = pd.read_csv(io.BytesIO(take(page, "take the ranking out", "Ranking as CSV")[1]))
+    order = np.argsort(-loss[label == 1], kind="stable")
+    assert ranking["id"].tolist() == ones[order].tolist() and ranking["rank"].tolist() == list(
+        range(1, len(ones) + 1)
+    )
+    np.testing.assert_allclose(ranking["score"], loss[label == 1][order], rtol=1e-6)
+    tab(page, "Overview")
     # --- the matrix
     name, content = take(page, "take the matrix out", "All of these (zip)")
     assert name == "tiny-confusion-label-prediction.zip"
@@ -153,7 +177,7 @@ def test_every_panel_gives_its_picture_and_the_values_it_shows(page, run, take, 
     assert str(values["layer"]) == layer
     page.keyboard.press("Escape")
     # --- what counts
-    page.wait_for_function("all('.heat img.over').length >= 2", timeout=60_000)
+    page.wait_for_function("all('.heat img.over').length >= 2 && !all('.explain .bone').length")
     files = unzipped(take(page, "take the maps out", "Each map (zip)")[1])
     made = {
         name.partition("-")[2].rpartition(".")[0]: arrays(content)
@@ -269,9 +293,8 @@ def reopens(page, open_page):
     assert seen["selects"]["target"] == "3"
     assert seen["tab"] == ["Confusion"]
     assert seen["pill"] and seen["channel"]
-    assert sorted(parse_qs(urlsplit(fresh.url).query).items()) == sorted(
-        parse_qs(urlsplit(page.url).query).items()
-    )
+    told = lambda page: sorted(parse_qs(urlsplit(page.url).query).items())  # noqa: E731
+    wait_until(lambda: told(fresh) == told(page), what="one address", seen=lambda: (told(page), told(fresh)))
     fresh.evaluate("all('[role=tab]').find(n => n.textContent === 'Channels').click()")
     fresh.wait_for_function(
         "all('select[data-act=sort]').some(n => n.checkVisibility() && n.value === 'index')"

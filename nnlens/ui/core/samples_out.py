@@ -91,6 +91,27 @@ def table_downloads(session: Session, frame: Callable[[], pd.DataFrame]) -> list
     ]
 
 
+def ranking_downloads(name: Callable[[], str], frame: Callable[[], pd.DataFrame]) -> list[Download]:
+    """Offer samples in an order of their own, as a table and as ids.
+
+    Parameters
+    ----------
+    name : callable
+        The stem of the files.
+    frame : callable
+        A row a sample, with its ``id``.
+    """
+
+    def ids() -> str:
+        return "\n".join(map(str, frame()["id"])) + "\n"
+
+    return [
+        Download("Ranking as CSV", lambda: f"{name()}.csv", lambda: as_csv(frame())),
+        Download("Ranking as Parquet", lambda: f"{name()}.parquet", lambda: as_parquet(frame())),
+        Download("Copy the ids", lambda: f"{name()}.txt", ids),
+    ]
+
+
 def selection_downloads(session: Session, walk: Walk, frame: Callable[[], pd.DataFrame]) -> list[Download]:
     """Offer all that there is of the selection: its pictures, its rows of the table, its ids."""
     pictures = picture_downloads(session, walk)[:1] if session.data.pictured else []

@@ -264,3 +264,12 @@ def css_variables(theme: Theme) -> dict[str, str]:
     """List the CSS variables of a theme: tokens as ``--nn-NAME``, class colors as ``--nn-c0`` … ``--nn-c9``."""
     tokens = {f"--nn-{name.replace('_', '-')}": color for name, color in TOKENS[theme].items()}
     return tokens | {f"--nn-c{slot}": color for slot, color in enumerate(CLASS_COLORS[theme])}
+
+
+def palette_pixels(colors: Sequence[str], ground: str) -> NDArray[np.uint8]:
+    """Return a palette of an image as red, green, blue, dims (place, channel); what is clear shows the ground.
+
+    It has 256 places, those beyond the palette's own in the color of the ground.
+    """
+    solid = [color if len(color) == 7 else ground for color in colors]
+    return np.array([rgb(color) for color in solid + [ground] * (256 - len(solid))], np.uint8)

@@ -13,7 +13,7 @@ from nnlens.export.words import file_stem
 from nnlens.state import Mask
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.take_out import Download
-from nnlens.ui.look.palette import TOKENS
+from nnlens.ui.look.palette import TOKENS, palette_pixels
 from nnlens.ui.maps.scene import Scene
 
 SHARPNESS = 2
@@ -52,7 +52,7 @@ def map_picture(session: Session, scene: Scene) -> Picture:
     drawn.look(scene.view, SHARPNESS * scene.width, SHARPNESS * scene.height)
     mode, drawn.mode, drawn.sized = scene.mode, "pixels", True
     mask, tokens = session.state.mask, TOKENS[session.theme]
-    palette = _colors(scene.palette(session.theme), tokens["surface"])
+    palette = palette_pixels(scene.palette(session.theme), tokens["surface"])
     image = Image.fromarray(palette[drawn.pixels(mask)][::-1])
     if mode != "pixels":
         drawn.mode = "dots"
@@ -74,13 +74,6 @@ def map_picture(session: Session, scene: Scene) -> Picture:
         tokens["surface"],
         SHARPNESS,
     )
-
-
-def _colors(palette: tuple[str, ...], ground: str) -> Any:
-    """Return the palette as red, green, blue; what is clear shows the ground."""
-    solid = [color if len(color) == 7 else ground for color in palette]
-    solid += [ground] * (256 - len(solid))
-    return np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in solid], np.uint8)
 
 
 def _draw_dots(image: Image.Image, scene: Scene, mask: Mask | None, palette: Any) -> None:

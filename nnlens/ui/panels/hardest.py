@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import panel as pn
 import xarray as xr
 from markupsafe import Markup
@@ -18,7 +19,10 @@ from nnlens.errors import NNLensError
 from nnlens.state import Mask
 from nnlens.ui.core.catalog import Catalog, Tool
 from nnlens.ui.core.extras import take_columns
+from nnlens.ui.core.samples_out import ranking_downloads
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.take_out import TakeOut
+from nnlens.ui.core.taking import NARROW, headed, stem
 from nnlens.ui.core.trained import RULE, trained
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.core.work import Task, Work
@@ -28,6 +32,7 @@ from nnlens.ui.look.progress import bar, state_words
 from nnlens.ui.look.text import count, decimal, error_words, fill, joined, plain, quoted, share
 from nnlens.ui.panels.menus import switch
 from nnlens.ui.panels.pool import Ranking
+from nnlens.ui.panels.table import sample_frame
 
 FIRST = 50
 """Samples a page, and those that one click selects."""
@@ -70,7 +75,7 @@ class Hardest:
         self.head = Live(actions=actions, styles={"flex": "none"}, **shape)
         self.notice = Live(actions=actions, visible=False, **shape, **FILL)
         self.rows = Rows(session, Order(session, walk), size=FIRST, label="hardest", offer=False)
-        self.view = pn.Column(self.head, self.rows.view, self.notice, **FILL)
+        self.view = pn.Column(headed(self.head, self._out()), self.rows.view, self.notice, **FILL)
         work.param.watch(session.guard(lambda _: self._progress()), "changes")
         self.paint()
 
@@ -82,6 +87,23 @@ class Hardest:
     @hidden.setter
     def hidden(self, value: bool) -> None:
         self.rows.hidden = value
+
+    def _out(self) -> TakeOut:
+        """Return the button that takes the samples out in their order."""
+        name = stem(self.session, "ranking", lambda: self.by)
+        return TakeOut(self.session, "take the ranking out", ranking_downloads(name, self.table), **NARROW)
+
+    @property
+    def _order(self) -> NDArray[np.intp]:
+        return self.rows.order.worst(self.session.state.mask)
+
+    def table(self) -> pd.DataFrame:
+        """Return the ranked samples as a table, of what is selected where something is."""
+        ranked = sample_frame(self.session).iloc[self._order]
+        ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
+        ranked.insert(1, "sorted by", self.by)
+        ranked.insert(2, "score", self.rows.order.score[self._order])
+        return ranked
 
     def sort(self, score: str) -> None:
         """Sort by a score; one that nobody has computed yet is computed now."""

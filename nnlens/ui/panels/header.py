@@ -70,10 +70,17 @@ class Facts:
         return fill(
             '<div class="facts">{run}<span class="sec few">{n} samples</span>{share}{warning}</div>',
             run=_run_menu(session, runs),
-            n=count(len(session.data)),
+            n=_held(session),
             share=_accuracy(percent(share)) if session.data.scored else "",
             warning=warning if near and session.data.scored else "",
         )
+
+
+def _held(session: Session) -> str:
+    """Say how many samples there are, and of how many where the capture is not finished."""
+    store = session.lens.store if session.lens else None
+    held = count(len(session.data))
+    return held if store is None or store.complete else f"{held} of {count(store.total)}"
 
 
 def _accuracy(share: str) -> Markup:

@@ -8,6 +8,7 @@ import panel as pn
 
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.taking import headed
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.core.work import Work
 from nnlens.ui.look.live import Live
@@ -19,6 +20,7 @@ from nnlens.ui.panels.hardest import Hardest
 from nnlens.ui.panels.histogram import LossHistogram
 from nnlens.ui.panels.loss_scatter import LossScatter
 from nnlens.ui.panels.menus import choice, switch
+from nnlens.ui.panels.spread_taking import scatter_out
 
 SCATTER, HISTOGRAM = "scatter", "histogram"
 PLOTS = ((SCATTER.capitalize(), SCATTER), (HISTOGRAM.capitalize(), HISTOGRAM))
@@ -54,7 +56,8 @@ class Losses:
             styles={"flex": "none"},
         )
         self._plots = pn.Column(pn.Column(self.scatter.panel(), **FILL), **FILL)
-        plots = pn.Column(self._head, self._plots, **FILL)
+        self._out = scatter_out(self.scatter)
+        plots = pn.Column(headed(self._head, self._out), self._plots, **FILL)
         self.view = pn.Column(plots, self.hardest.view, **FILL, stylesheets=[static("losses.css")])
         session.param.watch(session.guard(lambda _: self._widen()), "columns")
         self.paint()
@@ -100,6 +103,7 @@ class Losses:
             for part, own in zip(parts, (SCATTER, HISTOGRAM), strict=False):
                 part.visible = own == plot
             self.scatter.hidden = plot != SCATTER
+            self._out.visible = plot == SCATTER  # the histogram has its own
             self.paint()
 
     def _across(self, column: str) -> None:
