@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from nnlens.export.words import one_line
+from nnlens.export.words import member_namer, one_line
 
 INK, PAPER = "#14181F", "#FFFFFF"
 TITLE, CAPTION, NAME = 13, 11, 11
@@ -190,12 +190,15 @@ def _plain(value: Any) -> NDArray[Any]:
 
 
 def zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """Put files into one zip; what is a picture or packed already is not packed again. Equal files give equal bytes."""
-    buffer = io.BytesIO()
+    """Put files into one zip; what is a picture or packed already is not packed again. Equal files give equal bytes.
+
+    Their names become what every system can unpack, whatever they are: see `nnlens.export.words.member_namer`.
+    """
+    buffer, named = io.BytesIO(), member_namer()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files:
             packed = name.endswith((".png", ".npz", ".zip", ".parquet"))
-            info = zipfile.ZipInfo(name, FIRST_DATE)
+            info = zipfile.ZipInfo(named(name), FIRST_DATE)
             info.external_attr = 0o644 << 16
             archive.writestr(info, content, zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlens.export.pictures import FIRST_DATE
+from nnlens.export.words import member_namer
 
 PIECE = 1 << 20
 """Bytes that a piece has at least, but for the last one."""
@@ -66,12 +67,13 @@ def zip_pieces(files: Iterable[tuple[str, bytes | Writer]]) -> Iterator[bytes]:
     Parameters
     ----------
     files : iterable of (str, bytes or callable)
-        Names, and what is in them: as it is, or what writes it part by part.
+        Names, changed where not every system can unpack them, and what is in them: as it is, or what writes it part by
+        part.
     """
-    sink = _Sink()
+    sink, named = _Sink(), member_namer()
     with zipfile.ZipFile(sink, "w") as archive:
         for name, content in files:
-            with archive.open(_entry(name), "w", force_zip64=True) as file:
+            with archive.open(_entry(named(name)), "w", force_zip64=True) as file:
                 for _ in content(file) if callable(content) else _whole(file, content):
                     if sink.size >= PIECE:
                         yield sink.take()

@@ -23,7 +23,7 @@ LONGEST = 80
 
 def add_coordinates(store: Store, source: Any, name: str = "", ids: Any = None) -> xr.Dataset:
     """Read, check and keep coordinates; see `Lens.add_coordinates`."""
-    found = read_coordinates(source, ids)
+    found = read_coordinates(source, ids, most=len(store.ids))
     result = join(found, store.ids)
     title = " ".join((name or found.name.rpartition(".")[0] or found.name).split())[:LONGEST]
     left_out = int(result["projection"].attrs["left_out"])

@@ -6,6 +6,7 @@ type, order and shape), then the numbers. Everything that the header claims is c
 
 from __future__ import annotations
 
+import io
 import math
 import tokenize
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from nnlens.samples.base import Samples
 
 MAGIC = b"\x93NUMPY"
 CHANNELS = (1, 3)
+LONGEST_HEADER = 1 << 16
+"""Bytes of a header: NumPy takes 10,000, and a header that claims to be of gigabytes is not read that far."""
 HEADER_ERRORS = (
     EOFError,
     MemoryError,
@@ -88,10 +91,11 @@ def read_header(stream: IO[bytes], what: str) -> Header:
         If it is none, or of pickled objects, which are never read.
     """
     try:
-        version = npy_format.read_magic(stream)
+        beginning = io.BytesIO(stream.read(LONGEST_HEADER))
+        version = npy_format.read_magic(beginning)
         read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}[version]
-        shape, fortran, dtype = read(stream)
-        start = stream.tell()
+        shape, fortran, dtype = read(beginning)
+        start = beginning.tell()
     except (*HEADER_ERRORS, KeyError) as error:
         raise SamplesError(
             f"{what} cannot be read: it does not begin as a .npy file does.", "Save it again with np.save."

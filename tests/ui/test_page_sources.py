@@ -15,7 +15,7 @@ SHEETS = sorted((ROOT / "nnlens" / "ui" / "look" / "static").iterdir())
 # each of these runs a class name as markup in Panel 1.9.4, or in the tabs of panel-material-ui 0.16
 RUN_MARKUP = {
     "HTML", "Markdown", "Str", "Alert", "StaticText", "Card", "Accordion", "MultiChoice", "DiscreteSlider",
-    "Typography", "notifications",
+    "Typography", "notifications", "Tabulator",
 }  # fmt: skip
 
 

@@ -110,12 +110,12 @@ def _stop(part: Part, layout: Layout, look: Look, labelled: bool, place: int) ->
     return fill(
         '<button class="stop {classes}" type="button" data-act="layer" data-value="{target}" '
         'data-key="{key}" style="{style}" aria-label="{words}" aria-pressed="{pressed}" '
-        'aria-disabled="{off}">{box}{pins}{label}</button>{card}{fold}',
+        'aria-disabled="{off}">{box}{pins} {label}</button>{card}{fold}',
         classes=" ".join(_classes(part, box, bool(pinned), labelled)),
         target=quoted(shown),
         key=quoted(part.key),
         style=_place(box, layout),
-        words=plain(". ".join(words), 300),
+        words=plain(". ".join([*_seen(part, look, pinned, labelled), *words]), 300),
         pressed="true" if pinned else "false",
         off="false" if shown else "true",
         box=_box(part, box, place),
@@ -161,19 +161,28 @@ def _box(part: Part, box: Box, place: int) -> Markup:
 
 
 def _pins(pinned: list[str]) -> Markup:
-    pins = joined(fill('<span class="pin">{pin}</span>', pin=pin) for pin in pinned)
+    pins = joined(fill('<span class="pin">{pin}</span> ', pin=pin) for pin in pinned)
     return fill('<span class="pins">{pins}</span>', pins=pins) if pinned else pins
 
 
 def _label(part: Part, look: Look) -> Markup:
     return fill(
-        '<span class="say"><span class="b cut"><bdi>{title}</bdi></span><span class="cap line">'
-        '<span class="cut dims {long}">{dims}</span>{value}</span></span>',
+        '<span class="say"><span class="b cut"><bdi>{title}</bdi></span> <span class="cap line">'
+        '<span class="cut dims {long}">{dims}</span> {value}</span></span>',
         title=short(title_of(part), boxes.SIGNS),
         dims=boxes.shape_words(face_of(part)),
         long="long" if face_of(part).spatial else "",
         value=_value(part, look),
     )
+
+
+def _seen(part: Part, look: Look, pinned: list[str], labelled: bool) -> list[str]:
+    """Return what stands at a box, in its order: who says to the browser what they see reaches it."""
+    layer = face_of(part).name
+    label = [short(title_of(part), boxes.SIGNS), boxes.shape_words(face_of(part))] if labelled else []
+    value = [look.values[layer]] if labelled and layer in look.values and layer not in look.busy else []
+    words = " ".join([*pinned, *label, *value])
+    return [words] if words else []
 
 
 def _value(part: Part, look: Look) -> Markup:
@@ -251,7 +260,7 @@ def _frame(group: Group, layout: Layout, scene: Scene, look: Look, worded: bool)
 def _frame_label(group: Group, look: Look) -> Markup:
     """Return the words of a frame, which show the group's output on a map."""
     shown = target(group, look.stops)
-    words = plain(". ".join(_words(group, look)), 300)
+    words = plain(". ".join([*_seen(group, look, [], True), *_words(group, look)]), 300)
     return fill(
         '<button class="whose" type="button" data-act="layer" data-value="{layer}" data-key="whose {key}" '
         'aria-label="{words}" title="{words}" aria-disabled="{off}">{label}</button>',

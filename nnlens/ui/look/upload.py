@@ -36,6 +36,7 @@ class FileButton(JSComponent):
     title = param.String(doc="Its tooltip.")
     accept = param.String(doc="Endings, with commas.")
     limit = param.Integer(doc="Bytes above which the browser does not send a file.")
+    busy = param.String(default="", doc="The name of the file that is being read; another waits until then.")
 
     _esm = static("file.js")
 
@@ -51,6 +52,8 @@ class FileButton(JSComponent):
 
     def _take(self, data: Any) -> None:
         """Check what a browser sent, which may be anything, and hand it on."""
+        if self.busy:
+            raise SamplesError(f"{self.busy} is still being read.", "Give another file after it.")
         text = data.get("data") if isinstance(data, dict) else None
         if not isinstance(text, str) or 3 * len(text) // 4 > self.limit + 3:
             raise SamplesError("The file is too large.", f"Give one of at most {self.limit / 1e6:.0f} MB.")

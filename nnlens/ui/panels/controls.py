@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from nnlens.lens.requesting import is_key
+from nnlens.ui.core.aside import aside
 from nnlens.ui.core.data import CLASS_LOSS
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop, Which
@@ -55,7 +56,7 @@ class MapControls:
         self._methods = pn.Column(**WIDE)
         self._method: Any = None
         self._offer()
-        own = FileButton(
+        self._own = FileButton(
             self._taken, guard, label="own coordinates…", title=OWN, accept=",".join(ENDINGS), limit=LARGEST
         )
         self._made_of = MadeOf(session, guard(lambda samples: self._want(samples=samples)))
@@ -77,7 +78,7 @@ class MapControls:
                 "Layer", self._layer, "The layer whose vectors the map shows; the strip above picks it too."
             ),
             self._methods,
-            own,
+            self._own,
             self._made_of.view,
             self._form.view,
             pn.Row(self._compute, self._form.more, sizing_mode="stretch_width", margin=(0, 16), height=34),
@@ -128,8 +129,23 @@ class MapControls:
         self._methods[:] = [labelled("Method", self._method, self._docs())] if len(options) > 1 else []
 
     def _taken(self, name: str, content: bytes) -> None:
-        """Show the coordinates of a file that was chosen."""
-        self._want(analysis=take_file(self.projecting.lens, name, content), parameters={})
+        """Show the coordinates of a file that was chosen, once it is read: other pages do not wait for that."""
+        which, lens = self.which, self.projecting.lens
+        self._own.busy = plain(name, 24)
+
+        def read() -> str | Exception:
+            try:
+                return take_file(lens, name, content)
+            except Exception as error:  # told on the page's own thread, once the button is free again
+                return error
+
+        aside(self.session, read, lambda found: self._came(which, found))
+
+    def _came(self, which: Which, found: str | Exception) -> None:
+        self._own.busy = ""
+        if isinstance(found, Exception):
+            raise found
+        self.projecting.want(which, analysis=found, parameters={})
 
     def _docs(self) -> str:
         return "\n".join(f"{tool.title}: {tool.doc}" for tool in self.projecting.catalog.projections)

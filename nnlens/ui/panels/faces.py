@@ -16,11 +16,12 @@ from nnlens.registry import Registry
 from nnlens.schema import Dims
 from nnlens.ui.core.aside import aside
 from nnlens.ui.core.session import Session
+from nnlens.ui.look.fields import distinct
+from nnlens.ui.look.grid import Grid
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.look.parts import FILL, class_mark, empty
 from nnlens.ui.look.text import decimal, fill, joined, name, plain
-from nnlens.ui.look.theme import static
 from nnlens.ui.look.tiles import tiles
 from nnlens.view import Page, View
 
@@ -244,18 +245,7 @@ def table(result: xr.Dataset) -> Any:
             fill('<div class="sec">Click a sample to see its own.</div>'), css=["faces.css", "tiles.css"]
         )
     frame = first_rows(result).to_dataframe().reset_index()
-    frame.columns = [plain(column, 32) for column in frame.columns]
+    frame.columns = list(distinct([(plain(column, 32), column) for column in frame.columns]))
     if not len(frame):
         return Live(empty("No rows", "The result is empty."), css="bottom.css")
-    return pn.widgets.Tabulator(
-        frame,
-        pagination="remote",
-        page_size=50,
-        show_index=False,
-        disabled=True,
-        layout="fit_data_stretch",
-        theme="simple",
-        sizing_mode="stretch_both",
-        margin=8,
-        stylesheets=[static("table.css")],
-    )
+    return Grid(frame, page_size=50, layout="fit_data_stretch", margin=8)

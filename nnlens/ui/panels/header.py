@@ -228,7 +228,7 @@ class Tools:
             fill(
                 '<div class="tools"><button class="jobs" type="button" data-act="jobs" data-key="jobs" '
                 'title="{words}"'
-                ' aria-label="jobs: {words}">{ring}<span>{label}</span></button>{controls}{link}{theme}{help}</div>',
+                ' aria-label="jobs: {label}">{ring}<span>{label}</span></button>{controls}{link}{theme}{help}</div>',
                 words=words,
                 ring=ring,
                 label=f"{running} running" if running else "Jobs",

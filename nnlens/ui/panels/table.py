@@ -22,10 +22,10 @@ from nnlens.ui.core.session import Session
 from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.fields import distinct
+from nnlens.ui.look.grid import Grid
 from nnlens.ui.look.live import Action, Live
 from nnlens.ui.look.parts import FILL, WIDE, button, icon_button
 from nnlens.ui.look.text import count, fill, plain
-from nnlens.ui.look.theme import static
 
 ROW = 24
 ROWS = 50
@@ -74,7 +74,7 @@ class SampleTable(Hideable):
         if self.put_off(self.paint):
             return
         self._positions = self.walk.worst(self._mask)
-        self.grid.param.update(page=1, value=self.frame.take(self._positions), selection=[])
+        self.grid.put(self.frame.take(self._positions))
         self._tell()
 
     @property
@@ -151,23 +151,17 @@ class SampleTable(Hideable):
         """One row a sample, by position."""
         return sample_frame(self.session)
 
-    def _grid(self) -> pn.widgets.Tabulator:
-        return pn.widgets.Tabulator(
+    def _grid(self) -> Grid:
+        return Grid(
             self.frame.iloc[:0],
-            pagination="remote",
             page_size=ROWS,
-            show_index=False,
-            disabled=True,
             selectable="checkbox",
             layout="fit_columns",
-            theme="simple",
-            sizing_mode="stretch_both",
             margin=(4, 0, 0, 0),
             header_align=RIGHT,
             text_align=RIGHT | {"correct": "left"},
             formatters={name: {"type": "money", "precision": digits} for name, digits in NUMBERS.items()},
             configuration={"rowHeight": ROW},
-            stylesheets=[static("table.css")],
         )
 
     def _clicked(self, event: Any) -> None:

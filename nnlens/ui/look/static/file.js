@@ -20,5 +20,11 @@ export function render({model, el}) {
     reader.onload = () => model.send_msg({name: file.name, data: reader.result.split(',')[1] ?? ''})
     reader.readAsDataURL(file)
   })
+  const tell = () => {
+    button.disabled = Boolean(model.busy)
+    button.textContent = model.busy ? `reading ${model.busy}…` : model.label
+  }
+  model.on('busy', tell)
+  tell()
   el.append(button, input)
 }
