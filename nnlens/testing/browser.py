@@ -5,12 +5,13 @@ The scripts are for Playwright's ``page.evaluate``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from nnlens.testing.waiting import wait_until
 
+T = TypeVar("T")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -70,11 +71,51 @@ HEADS = f"() => ({ALL})('.ph').map(node => node.textContent)"
 
 
 def calm(page: Any) -> Any:
-    """Have a page's own ``wait_for_function`` look every `LOOK` seconds, not at every frame; gives the page back."""
+    """Have a page's own ``wait_for_function`` wait calmly; gives the page back.
+
+    It looks every `LOOK` seconds, not at every frame. A script that throws is not true yet: Playwright would give up,
+    but what it reads may just be drawn anew. What it threw last is told when the time is over.
+    """
     wait = page.wait_for_function
-    page.wait_for_function = lambda expression, **options: wait(
-        expression, **{"polling": 1e3 * LOOK, "timeout": 6e4} | options
-    )
+
+    def waiting(expression: str, **options: Any) -> Any:
+        try:
+            return wait(_PATIENT % expression, **{"polling": 1e3 * LOOK, "timeout": 6e4} | options)
+        except Exception as error:
+            error.add_note(f"waited for: {expression}")
+            if not page.is_closed():
+                error.add_note(f"it threw: {page.evaluate('window.threw')}")
+            raise
+
+    page.wait_for_function = waiting
+    return page
+
+
+_PATIENT = """given => {
+  try {
+    const made = (%s)
+    window.threw = null
+    return typeof made === 'function' ? made(given) : made
+  } catch (error) { window.threw = String(error) }
+}"""
+"""Function: what a script gives, or nothing where it throws."""
+
+
+def at_rest(look: Callable[[], T]) -> T:
+    """Give what a look at a page tells once three in a row tell the same: what moves does so in steps."""
+    seen: list[T] = []
+
+    def same() -> bool:
+        seen.append(look())
+        return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3]
+
+    wait_until(same, what="a page at rest", interval=LOOK, seen=lambda: seen[-2:])
+    return seen[-1]
+
+
+def stands(page: Any) -> Any:
+    """Wait until an explorer hears keys, which is when it writes its address; gives the page back."""
+    page.wait_for_function("location.search.includes('map_a')")
     return page
 
 

@@ -21,7 +21,8 @@ def wait_until(
     Parameters
     ----------
     condition : callable
-        Returns something true when it holds.
+        Returns something true when it holds. Where it raises, it does not hold yet: what it reads is being drawn anew.
+        An `AssertionError` of its own ends the waiting.
     timeout : float
         Seconds after which it has failed.
     what : str
@@ -41,12 +42,20 @@ def wait_until(
         If it does not hold in time.
     """
     end = time.monotonic() + timeout
-    pause = interval or 0.01
+    pause, failed = interval or 0.01, None
     while True:
-        found = condition()
-        if found:
-            return found
+        try:
+            found, failed = condition(), None
+        except AssertionError:
+            raise
+        except Exception as error:  # whatever it is: told when the time is over
+            failed = error
+        else:
+            if found:
+                return found
         if time.monotonic() > end:
-            raise AssertionError(f"{what or 'the condition'} did not come true in {timeout:g} s; {seen()}")
+            raise AssertionError(
+                f"{what or 'the condition'} did not come true in {timeout:g} s; {seen()}"
+            ) from failed
         time.sleep(pause)
         pause = interval or min(1.2 * pause, 0.1)

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ def opening(chromium: Any) -> Iterator[Callable[..., Any]]:
         page = calm(chromium.new_page(viewport={"width": width, "height": height}))
         if not first_visit:
             page.add_init_script(NO_TOUR)
+        page.set_default_timeout(60_000)
         pages.append(page)
         page.errors, page.addresses = [], []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
@@ -184,7 +186,9 @@ def explore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         def answers() -> bool:
             assert process.poll() is None, log.read_text()
             try:
-                urllib.request.urlopen(url, timeout=60).close()
+                urllib.request.urlopen(f"{url}favicon.ico", timeout=60).close()
+            except urllib.error.HTTPError:
+                return True  # it listens; the page itself would be built for nobody
             except OSError:
                 return False
             return True

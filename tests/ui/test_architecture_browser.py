@@ -12,7 +12,7 @@ from nnlens.capturing.caution import NearChanceWarning
 from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL, WORDS
+from nnlens.testing.browser import ALL, WORDS, at_rest, stands
 
 pytestmark = pytest.mark.browser
 
@@ -62,7 +62,7 @@ class Strip:
 
     def click(self, node, **options):
         self.waits(f"!!{node}")
-        self.page.mouse.click(*self.place(node), **options)
+        self.page.mouse.click(*at_rest(lambda: self.place(node)), **options)
 
     def shows(self, which):
         """Return the layer that the address names for a map."""
@@ -176,10 +176,10 @@ def test_branches_fold_and_the_network_gives_what_the_run_does_not_hold(branched
     strip = Strip(open_page(url))
     page = strip.page
     strip.waits("all('.stop').length > 5")
+    stands(page)
+    sides = "all('.stop .box').map(n => (b => [b.left, b.top, b.right, b.bottom])(n.getBoundingClientRect()))"
+    boxes = at_rest(lambda: page.evaluate(sides))
     count = page.evaluate("all('.stop').length")
-    boxes = page.evaluate(
-        "all('.stop .box').map(n => { const b = n.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom] })"
-    )
     for at, (left, top, right, bottom) in enumerate(boxes):
         for other in boxes[at + 1 :]:
             assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top

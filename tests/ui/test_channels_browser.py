@@ -13,7 +13,7 @@ from nnlens.capturing import capture
 from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
-from nnlens.testing.browser import SHOWN_WORDS, Driver
+from nnlens.testing.browser import SHOWN_WORDS, Driver, at_rest
 
 pytestmark = pytest.mark.browser
 
@@ -128,7 +128,7 @@ def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_pag
 
     # the grid, small in the overview and whole in its tab
     page.page.wait_for_function("seen('button.ch').length === 32 && seen('.chs.small').length === 1")
-    assert page.page.evaluate(ROWS) == [], "a row is cut"
+    page.page.wait_for_function(f"({ROWS})().length === 0")  # no row is cut
     page.tab("Channels")
     page.wait_for("Channels of pool", f"sample {sample:,}", "highest value of each map")
     page.page.wait_for_function("seen('button.ch').length === 32")
@@ -152,7 +152,10 @@ def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_pag
         for i in known.list()
         if "selectivity" in (known.get(i.analysis, i.key) or ())
     )
-    assert page.order() == np.argsort(-made["selectivity"].values, kind="stable").tolist()
+    wanted = np.argsort(-made["selectivity"].values, kind="stable").tolist()
+    wait_until(
+        lambda: page.order() == wanted, what="the order of the number that was computed", seen=page.order
+    )
     page.choose("sort", label="by score")
     wait_until(lambda: page.order() == np.argsort(-scores, kind="stable").tolist(), what="by score again")
 
@@ -167,7 +170,7 @@ def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_pag
     page.wait_for(f"zeros {100 * (maps[best] == 0).mean():.0f} %")
 
     # the wheel zooms it, a double click shows all again
-    home = page.ranges()
+    home = at_rest(page.ranges)
     page.page.mouse.move(*page.page.evaluate(WHERE, [1, 1]))
     page.page.mouse.wheel(0, -300)
     wait_until(lambda: np.ptp(page.ranges()) < np.ptp(home) - 0.1, what="a zoom")
@@ -176,9 +179,9 @@ def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_pag
 
     # as heat over the photo, and alone again
     page.click("[data-act=form]", 1)
-    page.page.wait_for_function("seen('.onphoto .over').length === 1 && !figures().length")
-    size = page.page.evaluate("seen('.onphoto .over').map(n => [n.naturalHeight, n.naturalWidth])")
-    assert size == [list(maps[best].shape)]
+    size = "seen('.onphoto .over').map(n => [n.naturalHeight, n.naturalWidth]).join('|')"
+    high, wide = maps[best].shape
+    page.page.wait_for_function(f"{size} === '{high},{wide}' && !figures().length")
     page.click("[data-act=form]")
     page.page.wait_for_function("!seen('.onphoto').length && figures().length === 1")
 
@@ -200,9 +203,9 @@ def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_pag
     page.wait_for("Select its top 50")
     peaks = layer[:, best].values.reshape(SAMPLES, -1).max(1)
     top = run.ids[np.lexsort((run.ids, -peaks))]
-    ids = page.page.evaluate("seen('.photo[data-act=focus]').map(n => Number(n.dataset.value))")
-    assert ids == top[:12].tolist()
-    assert page.page.evaluate("seen('.patch').length") == 12
+    ids = "seen('.photo[data-act=focus]').map(n => Number(n.dataset.value))"
+    wait_until(lambda: page.page.evaluate(ids) == top[:12].tolist(), what="the top photos")
+    page.page.wait_for_function("seen('.patch').length === 12")
     page.click("[data-act=select]")
     page.wait_for("50 selected")
     page.page.wait_for_function("location.search.includes('top')")
@@ -242,8 +245,8 @@ def test_a_flat_layer_is_one_map_of_its_units(page, run):
     page.page.wait_for_function("figures().length === 1")
     square = np.full(36, np.nan)
     square[: len(units)] = units
-    wait_until(lambda: page.values().shape == (6, 6), what="the units")
-    np.testing.assert_array_equal(page.values(), square.reshape(6, 6))
+    same = lambda: np.array_equal(page.values(), square.reshape(6, 6), equal_nan=True)  # noqa: E731
+    wait_until(same, what="the units", seen=page.values)
     unit = 8  # row 1, column 2, from the top
     page.page.mouse.click(*page.page.evaluate(WHERE, [2.5, 4.5]))
     place = int((units > units[unit]).sum()) + 1

@@ -89,7 +89,10 @@ def test_the_page_says_what_there_is_and_why_there_is_no_more(page, run):
         what="two maps",
         seen=lambda: page.evaluate("heads()"),
     )
-    assert ("of input pixels" in page.evaluate("heads()[1]")) == pictured
+    wait_until(
+        lambda: ("of input pixels" in page.evaluate("heads()[1]")) == pictured,
+        what="the second map", seen=lambda: page.evaluate("heads()"),
+    )  # fmt: skip
     words = page.evaluate("words()")
     assert "accuracy" not in words.replace("2-D accuracy", "")
     assert words.lower().count("loss") == 1  # the name of a tab
@@ -105,7 +108,7 @@ def test_the_page_says_what_there_is_and_why_there_is_no_more(page, run):
     }.items():
         page.get_by_role("tab", name=tab).click()
         page.tell(*told)
-    assert page.evaluate("all('img').filter(n => !n.complete || !n.naturalWidth).length") == 0
+    page.wait_for_function("all('img').every(n => n.complete && n.naturalWidth)")
     assert bool(page.evaluate("all('.tile img').length")) == pictured
 
 
@@ -114,10 +117,10 @@ def test_a_map_is_brushed_and_a_sample_inspected(page, run):
     page.tell("60 in view")
     wait_until(lambda: page.evaluate("all('.bk-Figure').length") >= 2, what="both maps")
     place = "n => { const b = n.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }"
-    x, y, width, height = page.evaluate(f"({place})(all('.bk-Figure')[0])")
     corners = ((0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.04))
 
     def brushed():
+        x, y, width, height = page.evaluate(f"({place})(all('.bk-Figure')[0])")
         page.mouse.move(x + width * corners[0][0], y + height * corners[0][1])
         page.mouse.down()
         for across, down in corners[1:]:

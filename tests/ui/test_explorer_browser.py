@@ -11,7 +11,7 @@ import pytest
 from nnlens.capturing import capture
 from nnlens.samples import Samples
 from nnlens.testing import tiny_model, tiny_store, wait_until
-from nnlens.testing.browser import LOOK, Driver
+from nnlens.testing.browser import LOOK, Driver, at_rest, stands
 from nnlens.testing.tiny_run import tiny_images
 
 pytestmark = pytest.mark.browser
@@ -168,18 +168,6 @@ def test_the_page_never_scrolls_and_nothing_hangs_out(page):
                 assert boxes[0][2:] == [0, 48], (width, css)
 
 
-def at_rest(look):
-    """Give what a look tells once three in a row tell the same: what follows the window does so in steps."""
-    seen = []
-
-    def same():
-        seen.append(look())
-        return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3]
-
-    wait_until(same, what="a layout at rest", interval=LOOK)
-    return seen[-1]
-
-
 def test_a_filter_without_result_offers_one_that_has(page, run):
     largest = float(run.samples["loss"].max())
     page.filter("loss > 1000")
@@ -238,12 +226,25 @@ def test_the_filter_comes_back_with_the_address_and_goes_with_the_selection(page
     page.wait_for("20 samples match")
     page.wait_for_function("location.search.includes('selection')")
     other = Page(open_page(page.url))
-    other.wait_for("20 selected", "20 samples match")
+    stands(other).wait_for("20 selected", "20 samples match")
     field = "all('input[placeholder^=Filter]')[0].value"
     other.wait_for_function(f"{field} === 'label == 1'")
     other.press("Escape")
     other.wait_for("nothing selected")
     other.wait_for_function(f"{field} === ''")
+
+
+def test_the_pill_undoes_redoes_and_clears(page):
+    page.filter("label == 1")
+    page.wait_for("20 selected")
+    page.filter("id < 5")
+    page.wait_for("5 selected")
+    page.click(".pill [data-act=undo]")
+    page.wait_for("20 selected")
+    page.click(".pill [data-act=redo]")
+    page.wait_for("5 selected")
+    page.click(".pill [data-act=clear]")
+    page.wait_for("nothing selected")
 
 
 def test_a_class_that_is_not_there_hides_nothing(url, open_page):
@@ -260,6 +261,12 @@ def test_classes_are_switched_by_their_chips(page):
     page.wait_for("0 in view")
     page.click("[data-act=all]")
     page.wait_for("60 in view")
+    page.click(".chip")
+    page.wait_for("40 in view")
+    page.click("[data-act=invert]")
+    page.wait_for("20 in view")
+    page.click("[data-act=all]")
+    page.wait_for("60 in view")
 
 
 def test_a_link_shows_the_same(page, open_page):
@@ -273,9 +280,8 @@ def test_a_link_shows_the_same(page, open_page):
     page.wait_for_function("location.search.includes('theme=dark')")
     other = Page(open_page(page.url))
     other.wait_for("20 selected", "Sample ", "40 in view")
-    assert other.evaluate("getComputedStyle(all('.live')[0]).color") == page.evaluate(
-        "getComputedStyle(all('.live')[0]).color"
-    )
+    color = "getComputedStyle(all('.live')[0]).color"
+    wait_until(lambda: other.evaluate(color) == page.evaluate(color), what="the theme of both pages")
     assert not [error for error in other.errors if "WebGL" not in error]
 
 
@@ -302,6 +308,8 @@ def test_rows_pictures_and_the_table_take_the_focus(page):
     focuses(".card .what")
     page.page.get_by_role("tab", name="Table").click()
     page.wait_for("Table of all", "confidence")
+    rows = "all('.tabulator-row').map(n => [n.getBoundingClientRect().y, n.textContent])"
+    assert len(at_rest(lambda: page.evaluate(rows))) > 5  # the grid puts its rows up in steps
     before = page.evaluate("all('.head .grow')[0].textContent")
     page.click(".tabulator-row", 5)
     page.wait_for_function(f"all('.head .grow')[0].textContent !== {before!r}")
@@ -384,7 +392,7 @@ def hostile(tmp_path_factory, explore):
 
 
 def test_hostile_names_are_shown_as_text(hostile, open_page):
-    page = Page(open_page(hostile))
+    page = stands(Page(open_page(hostile)))
     page.wait_for("Worst of all", "in view", HOSTILE)
     page.press("j")
     page.wait_for("Prediction")

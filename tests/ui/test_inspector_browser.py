@@ -21,7 +21,7 @@ from nnlens.capturing import capture
 from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL, READY, SHOWN_WORDS, calm
+from nnlens.testing.browser import ALL, READY, SHOWN_WORDS, at_rest, calm
 from nnlens.ui.look.palette import diverging
 
 pytestmark = pytest.mark.browser
@@ -78,8 +78,7 @@ class Inspector:
         self.page.wait_for_function(script, timeout=60_000, **options)
 
     def press(self, css):
-        self.wait_for(f"all({css!r}).length")
-        self.page.evaluate("css => all(css)[0].click()", css)
+        self.wait_for(f"(n => n && (n.click(), true))(all({css!r})[0])")
 
     @property
     def sample(self):
@@ -164,7 +163,8 @@ def inspector(lens, chromium, explore):
 def test_the_record_is_the_runs_row(inspector, lens):
     sample, store = inspector.sample, lens.store
     inspector.press(".head [data-copy]")
-    record = json.loads(inspector.page.evaluate("navigator.clipboard.readText()"))
+    copied = lambda: json.loads(inspector.page.evaluate("navigator.clipboard.readText()"))  # noqa: E731
+    record = wait_until(lambda: copied() if copied()["id"] == sample else None, what="the copied record")
     at = int(np.flatnonzero(store.ids == sample)[0])
     row = {name: store.samples[name].values[at] for name in ("label", "prediction", "loss", "split")}
     names = store.metadata["class_names"]
@@ -175,6 +175,21 @@ def test_the_record_is_the_runs_row(inspector, lens):
     logit = store.samples["logit"].values[at].astype(float)
     chance = [np.exp(each) / sum(np.exp(other) for other in logit) for each in logit]
     assert record["probability"] == pytest.approx(dict(zip(names, chance, strict=True)), abs=1e-5)
+    # the picture is its own, pixel by pixel
+    pixels = """all('.subject img')[0]?.decode().then(() => {
+      const image = all('.subject img')[0], canvas = document.createElement('canvas'), draw = canvas.getContext('2d')
+      ;[canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight]
+      draw.drawImage(image, 0, 0)
+      return [...draw.getImageData(0, 0, canvas.width, canvas.height).data].filter((_, k) => k % 4 === 0)
+    })"""
+    assert inspector.page.evaluate(pixels) == store.images([sample]).ravel().tolist()
+    # a link to all of this, and the ids of what is selected, go to the clipboard
+    inspector.press(".tools [data-act=link]")
+    read = "navigator.clipboard.readText()"
+    wait_until(
+        lambda: inspector.page.evaluate(read) == inspector.page.evaluate("location.href"),
+        what="the copied link",
+    )
     # the bars are the same ten, the most probable first, and the label is marked
     order = sorted(range(10), key=lambda code: -chance[code])
     bars = inspector.page.evaluate(
@@ -224,7 +239,9 @@ def test_target_layer_and_strength_are_obeyed_and_told(inspector, lens):
     result = lens.run(FIRST, sample=[sample], layer="conv1", target=other)
     inspector.same("first", result)
     # the scale says the numbers that its colors stand for, and the product is that of both maps
-    low, top = inspector.text(".scale .ends span")
+    low, top = wait_until(
+        lambda: ends if len(ends := inspector.text(".scale .ends span")) == 2 else None, what="the scale"
+    )
     values = np.abs(result["attribution"].values)
     assert (low, float(top)) == ("0", pytest.approx(float(np.percentile(values, 99.5)), rel=0.06))
     details = lens.run(SECOND, sample=[sample], target=other)
@@ -239,7 +256,7 @@ def test_target_layer_and_strength_are_obeyed_and_told(inspector, lens):
     inspector.wait_for("getComputedStyle(all('.heat .over')[0]).opacity === '0.4'")
     inspector.choose(target="label")
     inspector.wait_for("text('.explained')[0].endsWith('(its label)')")
-    assert inspector.page.evaluate("getComputedStyle(all('.heat .over')[0]).opacity") == "0.4"
+    inspector.wait_for("getComputedStyle(all('.heat .over')[0]).opacity === '0.4'")
     inspector.choose(target="", at="pool")
 
 
@@ -371,7 +388,7 @@ def test_hover_previews_and_gives_the_focus_back_and_a_click_keeps(inspector, le
         90, what="maps that stand still", seen=lambda: inspector.text(".ph"),
     )  # fmt: skip
     focus = inspector.sample
-    points = np.array(inspector.page.evaluate("points()"))
+    points = np.array(at_rest(lambda: inspector.page.evaluate("points()")))
     apart = np.hypot(*(points[:, None, 2:] - points[None, :, 2:]).transpose(2, 0, 1)) + 1e9 * np.eye(
         len(points)
     )
@@ -402,14 +419,14 @@ def test_hover_previews_and_gives_the_focus_back_and_a_click_keeps(inspector, le
 
 def test_a_picture_is_shown_large_and_small_again(inspector):
     size = "all('.subject')[0].getBoundingClientRect().width"
-    small = inspector.page.evaluate(size)
+    small = at_rest(lambda: inspector.page.evaluate(size))
     inspector.press(".subject")
     inspector.wait_for(f"{size} > 300")
     inspector.press(".subject")
-    inspector.wait_for(f"{size} === {small}")
+    inspector.wait_for(f"Math.abs({size} - {small}) < 1")
     inspector.pressed("second")
     inspector.press(".view[data-value=second]")
     inspector.wait_for("all('.large .over').length === 1")
-    assert inspector.page.evaluate("all('.large .over')[0].src") == inspector.source("second")
+    inspector.wait_for("all('.large .over')[0].src === all('.view[data-value=second] .over')[0].src")
     inspector.press(".view[data-value=second]")
     inspector.wait_for("!all('.large .over').length")

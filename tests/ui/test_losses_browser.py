@@ -17,7 +17,7 @@ from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.state import replay
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL, SHOWN_WORDS
+from nnlens.testing.browser import ALL, SHOWN_WORDS, at_rest
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.data import CLASS_LOSS
 from nnlens.ui.core.session import Session
@@ -114,10 +114,10 @@ class Tabs:
 
     def click(self, css, which=0, **options):
         self.page.wait_for_function(f"seen({css!r}).length > {which}")
-        box = self.page.evaluate(
-            f"(b => [b.x, b.y, b.width, b.height])(seen({css!r})[{which}].getBoundingClientRect())"
+        middle = (
+            f"(b => [b.x + b.width / 2, b.y + b.height / 2])(seen({css!r})[{which}].getBoundingClientRect())"
         )
-        self.page.mouse.click(box[0] + box[2] / 2, box[1] + box[3] / 2, **options)
+        self.page.mouse.click(*at_rest(lambda: self.page.evaluate(middle)), **options)
 
     def choose(self, act, value):
         self.page.locator(f"select[data-act={act}]:visible").select_option(value=value)
@@ -171,9 +171,8 @@ def test_loss_and_confusion_on_digits(tabs):
 def scatter_selects_and_inspects(tabs):
     session, scatter = tabs.session, tabs.losses.scatter
     wait_until(lambda: len(tabs.image("scatter")) > 1_000, what="the picture of the scatter")
-    np.testing.assert_array_equal(
-        tabs.image("scatter"), scatter.spread.pixels(session.colors, None, scatter.size).ravel()
-    )
+    whole = lambda: scatter.spread.pixels(session.colors, None, scatter.size).ravel().tolist()  # noqa: E731
+    wait_until(lambda: tabs.image("scatter") == whole(), what="all samples in the scatter")
     mask = tabs.selected(lambda: tabs.drag("scatter", (1.5, -1), (4.5, 0.2)))
     data, origin = session.data, dict(session.state.selection.origin)
     x0, y0, x1, y1 = origin["box"]
@@ -217,8 +216,9 @@ def histogram_selects(tabs):
     total = f"Math.round(plots.histogram().model.renderers.at(-1).data_source.data.top.reduce((s, v) => s + {bars}, 0))"
     tabs.wait_for_function(f"{total} === {int(mask.sum())}")
     tabs.click("[data-key=plotscatter]")  # drawn anew: it was not told of the selection while nobody saw it
-    shown = tabs.losses.scatter.spread.pixels(session.colors, mask, tabs.losses.scatter.size).ravel().tolist()
-    wait_until(lambda: tabs.image("scatter") == shown, what="the selected in the scatter")
+    scatter = tabs.losses.scatter
+    shown = lambda: scatter.spread.pixels(session.colors, mask, scatter.size).ravel().tolist()  # noqa: E731
+    wait_until(lambda: tabs.image("scatter") == shown(), what="the selected in the scatter")
     tabs.selected(lambda: session.later(session.state.clear))
 
 
@@ -233,8 +233,10 @@ def ranking_is_sorted_and_selects(tabs):
         tabs.wait_for(f"{score.replace('_', ' ').capitalize()} of all")
         values = data.extras[score]
         order = data.ids[np.argsort(-values, kind="stable")]
-        listed = tabs.evaluate("seen('.rank[data-act]').map(n => +n.dataset.value)")
-        assert listed[:20] == order[:20].tolist() and len(listed) == 50
+        listed = "seen('.rank[data-act]').map(n => +n.dataset.value)"
+        first = order[:20].tolist()
+        wait_until(lambda first=first, listed=listed: tabs.evaluate(listed)[:20] == first, what="the order")
+        tabs.wait_for_function(f"{listed}.length === 50")
     tabs.click(".rank[data-act]", 2)
     wait_until(lambda: session.state.focus == order[2], what="the focus")
     tabs.wait_for_function("seen('.rank.on').length === 1")
@@ -253,7 +255,7 @@ def ranking_is_sorted_and_selects(tabs):
 def columns_are_crossed(tabs):
     session, data = tabs.session, tabs.session.data
     tabs.wait_for("Top confusions", "row error")
-    before = len(tabs.evaluate("held('matrix', 'Text').text"))
+    tabs.wait_for_function("held('matrix', 'Text').text.length === 10")
     for norm in ("row", "column", "count"):
         shade = tabs.crossed.shown.shade(norm)
         tabs.click(f"[data-key=norm{norm}]")
@@ -262,7 +264,7 @@ def columns_are_crossed(tabs):
         tabs.wait_for_function(same, arg=shade[::-1].ravel().tolist())
     tabs.choose("rows", "split")
     tabs.wait_for("Largest cells", "split ↓ prediction →")
-    tabs.wait_for_function("n => held('matrix', 'Text').text.length === 2 && n === 10", arg=before)
+    tabs.wait_for_function("held('matrix', 'Text').text.length === 2")
     mask = tabs.selected(lambda: tabs.mouse.click(*tabs.at("matrix", 4, -1)))
     splits = session.lens.store.samples["split"].values
     np.testing.assert_array_equal(mask, (splits == "train") & (data.prediction == 4))
@@ -281,7 +283,7 @@ def shift(tabs, act):
 
 def a_cell_opens_and_closes(tabs):
     session, data = tabs.session, tabs.session.data
-    wait_until(lambda: len(tabs.evaluate("held('matrix', 'Text').text")) == 10, what="ten rows")
+    tabs.wait_for_function("held('matrix', 'Text').text.length === 10")
     tabs.mouse.dblclick(*tabs.at("matrix", 3, -3))
     own = data.ids[(data.label == 3) & (data.prediction == 3)]
     tabs.wait_for("All cells", "worst first", f"of {len(own)}")
@@ -293,12 +295,30 @@ def a_cell_opens_and_closes(tabs):
     tabs.wait_for_function("plots.matrix() && !seen('.thumb').length")
 
 
+def color_by(tabs, words, name):
+    """Choose a color by its menu; give the place in the palette of each dot that the map then shows."""
+    state, before = tabs.session.state, tabs.evaluate("held('map', 'Scatter').place.join()")
+    tabs.page.get_by_role("combobox", name="Color by").click()
+    tabs.page.get_by_role("menuitem", name=words, exact=True).click()
+    wait_until(lambda: state.color_by == name, what="the color")
+    tabs.wait_for_function("before => held('map', 'Scatter').place.join() !== before", arg=before)
+    return np.array(at_rest(lambda: tabs.evaluate("[...held('map', 'Scatter').place]")))
+
+
 def map_is_colored_by_label_and_loss(tabs):
     session, scene = tabs.session, tabs.map.scene
     tabs.selected(lambda: session.later(session.state.clear))
-    tabs.page.get_by_role("combobox", name="Color by").click()
-    tabs.page.get_by_role("menuitem", name="Label × loss").click()
-    wait_until(lambda: session.state.color_by == CLASS_LOSS, what="the color")
+    data = session.data
+    places = color_by(tabs, "Prediction", "prediction")
+    shown = data.prediction[scene.positions]
+    for one in range(10):  # one color each, no two alike
+        assert len(set(places[shown == one])) == 1 and not set(places[shown == one]) & set(
+            places[shown != one]
+        )
+    places, loss = color_by(tabs, "Loss", "loss"), data.loss[scene.positions]
+    order = np.argsort(loss, kind="stable")
+    assert (np.diff(places[order].astype(int)) >= 0).all() and len(set(places)) > 20, "deeper with the loss"
+    color_by(tabs, "Label × loss", CLASS_LOSS)
     palette = class_loss_palette("light", len(session.data))
     tabs.wait_for_function(
         "p => { const mapper = plots.map().model.renderers.find(r => r.glyph.type === 'Scatter').glyph.fill_color"

@@ -38,8 +38,7 @@ class Maps(Driver):
     def choose(self, css, text):
         """Press the button of this kind with these words."""
         find = f"seen({css!r}).find(n => n.textContent.includes({text!r}))"
-        self.wait_for_function(find)
-        self.evaluate(f"{find}.click()")
+        self.wait_for_function(f"(n => n && (n.click(), true))({find})")
 
     def wait_for_labels(self, *there, gone=()):
         wanted = f"{[*there]}.every(t => found.includes(t)) && !{[*gone]}.some(t => found.includes(t))"
@@ -91,6 +90,13 @@ def test_a_map_on_its_way_is_drawn_canceled_and_stopped_beside_another_of_one_la
     page.wait_for_head("PCA of relu2", 1)
     page.wait_in_view(300, 300)
     page.wait_for_labels("Perplexity", "Iterations", gone=("Neighbors",))
+    field = page.get_by_label("Perplexity", exact=True).first
+    field.fill("12")
+    field.press("Enter")
+    page.choose("[data-act=compute]", "Compute")
+    page.wait_for_head(r"partial.*|perplexity 12")
+    page.choose("[data-act=stop]", "Stop, keep this")
+    page.wait_for_head(r"^(?!.*partial).*t-SNE of relu2.*perplexity 12")
     page.choose(".MuiToggleButton-root", "PCA")
     page.wait_for_head("PCA of relu2")
     page.wait_for_labels("Drawn in", gone=("Perplexity", "Iterations", "Neighbors"))
@@ -101,8 +107,7 @@ def test_a_map_is_made_of_a_draw_of_the_selection_and_of_a_file(run, opened, tmp
     page.wait_in_view(300, 300)
     page.pick_samples("random")
     number = f"seen('input').find(n => n.value === '{SAMPLES}')"
-    page.wait_for_function(number)
-    page.evaluate(f"(n => {{ n.focus(); n.select() }})({number})")
+    page.wait_for_function(f"(n => n && (n.focus(), n.select(), true))({number})")
     page.keyboard.type("120")
     page.press("Enter")
     page.press("Tab")

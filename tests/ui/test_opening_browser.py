@@ -62,8 +62,9 @@ def test_the_bare_app_script_shows_a_run_with_pictures_in_the_page(explore, open
     run = tiny_store(tmp_path / "tiny")
     page = open_page(serve_app(explore, run.path) + "explorer")
     wait_for(page, "60 samples", "Worst of all", "in view")
+    page.wait_for_function(f"({ALL})('.rank img').length > 3")
     sources = page.evaluate(f"({ALL})('img').map(n => n.src.slice(0, 11))")
-    assert sources and set(sources) == {"data:image/"}
+    assert set(sources) == {"data:image/"}
     assert not real_errors(page)
 
 

@@ -67,7 +67,7 @@ def rows_go_to_the_pool(page, run):
         page.wait_for(told)
     page.click(".rows [data-act=pin]")
     page.wait_for("2 pinned to the pool")
-    assert pinned(page) == [1, 3]
+    wait_until(lambda: pinned(page) == [1, 3], what="the pinned rows", seen=lambda: pinned(page))
 
 
 def cards_say_what_is_true(page, run):
@@ -141,7 +141,7 @@ def they_go_and_come_back(page):
     page.wait_for(f"{len(kept)} selected")
     page.click("[data-act='let go']")
     page.wait_for("Nothing is pinned")
-    assert pinned(page) == []
+    wait_until(lambda: pinned(page) == [], what="no pins in the address")
     page.click("[data-act='pin again']")
     page.wait_for("Pinned 5")
-    assert pinned(page) == kept
+    wait_until(lambda: pinned(page) == kept, what="the pins in the address")

@@ -9,13 +9,14 @@ import re
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from nnlens.testing import tiny_store, wait_until
-from nnlens.testing.browser import SHOWN_WORDS
+from nnlens.testing.browser import ALL, SHOWN_WORDS, at_rest
 
 BUILT_IN = ("nnlens-embedding", "nnlens-evaluation", "nnlens-attribution", "nnlens-channels")
 
@@ -50,7 +51,9 @@ class Served:
     def answers(self) -> bool:
         assert self.process.poll() is None
         try:
-            urllib.request.urlopen(self.url, timeout=30).close()
+            urllib.request.urlopen(f"{self.url}favicon.ico", timeout=30).close()
+        except urllib.error.HTTPError:
+            return True
         except OSError:
             return False
         return True
@@ -78,15 +81,10 @@ def finished(page) -> bool:
 
 def settled(page) -> str:
     """Return the text of the page once no job is left and it no longer changes."""
-    seen = [""]
-
-    def same() -> bool:
-        seen.append(page.evaluate(SHOWN_WORDS))
-        page.wait_for_timeout(500)
-        return seen[-1] == seen[-2] == page.evaluate(SHOWN_WORDS) and "running" not in seen[-1]
-
-    wait_until(same, 120, what="a page at rest")
-    return seen[-1]
+    page.wait_for_function(f"({ALL})('[title=\"no job is running\"]').length === 1")
+    page.wait_for_function(f"!({ALL})('.bone, .spin').some(n => n.checkVisibility())")
+    page.wait_for_function(f"({ALL})('.near .wave').length === 5 && ({ALL})('.heat .over').length >= 2")
+    return at_rest(lambda: page.evaluate(SHOWN_WORDS))
 
 
 @pytest.mark.browser

@@ -44,8 +44,7 @@ class Page:
         self.page.get_by_role("tab", name=name, exact=True).click()
 
     def click(self, css, which=0):
-        self.page.wait_for_function(f"all({css!r}).length > {which}")
-        self.page.evaluate(f"all({css!r})[{which}].click()")
+        self.page.wait_for_function(f"(n => n && (n.click(), true))(all({css!r})[{which}])")
 
     def filter(self, text):
         self.page.keyboard.press("/")

@@ -141,7 +141,7 @@ def test_the_tour_of_a_first_visit_covers_nothing_it_tells_of_and_takes_nothing_
     page = visit("?ids=1,2,3", first_visit=True)
     card = page.get_by_role("dialog", name=re.compile("1 of 5"))
     card.wait_for()
-    assert page.evaluate(f"{CARD}.getRootNode().activeElement.textContent") == "Next"
+    page.wait_for_function(f"{CARD}.getRootNode().activeElement.textContent === 'Next'")
     page.keyboard.press("j")  # the page goes on to hear its keys
     page.get_by_text(re.compile("^Sample [0-9]+")).first.wait_for()
     titles = []
@@ -285,7 +285,7 @@ class Hands:
     def arrows(self):
         self.page.evaluate("all('.chip')[0].focus()")
         self.press("ArrowRight")
-        assert self.page.evaluate("all('.chip')[0].getRootNode().activeElement === all('.chip')[1]")
+        self.page.wait_for_function("all('.chip')[0].getRootNode().activeElement === all('.chip')[1]")
 
     def enter(self):
         self.page.evaluate("all('.chip')[1].focus()")

@@ -177,7 +177,7 @@ def test_every_panel_gives_its_picture_and_the_values_it_shows(page, run, take, 
     assert str(values["layer"]) == layer
     page.keyboard.press("Escape")
     # --- what counts
-    page.wait_for_function("all('.heat img.over').length >= 2", timeout=60_000)
+    page.wait_for_function("all('.heat img.over').length >= 2 && !all('.explain .bone').length")
     files = unzipped(take(page, "take the maps out", "Each map (zip)")[1])
     made = {
         name.partition("-")[2].rpartition(".")[0]: arrays(content)
@@ -293,9 +293,8 @@ def reopens(page, open_page):
     assert seen["selects"]["target"] == "3"
     assert seen["tab"] == ["Confusion"]
     assert seen["pill"] and seen["channel"]
-    assert sorted(parse_qs(urlsplit(fresh.url).query).items()) == sorted(
-        parse_qs(urlsplit(page.url).query).items()
-    )
+    told = lambda page: sorted(parse_qs(urlsplit(page.url).query).items())  # noqa: E731
+    wait_until(lambda: told(fresh) == told(page), what="one address", seen=lambda: (told(page), told(fresh)))
     fresh.evaluate("all('[role=tab]').find(n => n.textContent === 'Channels').click()")
     fresh.wait_for_function(
         "all('select[data-act=sort]').some(n => n.checkVisibility() && n.value === 'index')"

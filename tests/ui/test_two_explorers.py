@@ -8,7 +8,7 @@ import pytest
 
 from nnlens import open_store
 from nnlens.testing import tiny_store, wait_until
-from nnlens.testing.browser import HEADS, SHOWN_WORDS
+from nnlens.testing.browser import ALL, HEADS, SHOWN_WORDS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -37,6 +37,8 @@ def test_both_write_results_and_see_those_of_the_other(tmp_path, explore, open_p
             what=titles[0],
             seen=lambda page=page: (page.errors, page.evaluate(SHOWN_WORDS)),
         )
+    for page in pages:  # the maps' quality is still written after they are shown
+        page.wait_for_function(f"({ALL})('[title=\"no job is running\"]').length === 1")
     written = run / "results" / "nnlens-embedding:tsne"
     assert len(list(written.glob("*.zarr"))) == 2
     assert open_store(run).verify().ok

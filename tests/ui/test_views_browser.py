@@ -357,19 +357,24 @@ def test_a_resting_pointer_shows_a_card_until_it_moves(views, sixty_thousand, sy
     views.page.mouse.move(x, y)
     shown = "all('.card').map(card => card.innerText).join()"
 
-    def hovered():  # the id that the card names, once its picture is there
-        sample = views.state.hover
-        return sample if sample is not None and f"{sample:,}" in views.page.evaluate(shown) else None
+    wanted = views.maps["a"].scene.nearest(*xy[77])
+    wait_until(lambda: views.state.hover == wanted, what="the hovered sample", seen=lambda: views.state.hover)
+    sample = wanted
 
-    sample = wait_until(hovered, what="a card of the hovered sample")
-    views.page.wait_for_function("() => all('.card img').some(image => image.complete && image.naturalWidth)")
-    text = views.page.evaluate("all('.card')[0].innerText")
+    def hovered():  # the words of the card that names it, once its picture is there
+        words = views.page.evaluate(shown)
+        pictured = views.page.evaluate("all('.card img').some(image => image.complete && image.naturalWidth)")
+        return words if f"{sample:,}" in words and pictured else None
+
+    text = wait_until(hovered, what="a card of the hovered sample")
     position = views.data.position(sample)
     for word in (views.data.class_name(views.data.label[position]), "loss", f"{sample:,}"):
         assert word in text
     assert views.page.evaluate("all('.card').length") == 1  # beside the pointer, not in the other map
-    views.page.mouse.move(x + 9, y)
-    wait_until(lambda: views.state.hover is None, what="an end of hovering")
+    heard = []
+    views.state.param.watch(lambda event: heard.append(event.new), "hover")
+    views.page.mouse.move(x + 9, y)  # where it rests again in a moment
+    wait_until(lambda: None in heard, what="an end of hovering", seen=lambda: heard)
     assert REST == 150
 
 
@@ -380,7 +385,8 @@ def test_double_click_goes_home_and_keeps_the_focus(views):
     views.page.mouse.move(x, y)
     views.page.mouse.wheel(0, -400)
     wait_until(lambda: views.state.map_a.extent is not None, what="a remembered view")
-    assert scene.view[2] - scene.view[0] < 0.8 * (scene.projection.extent[2] - scene.projection.extent[0])
+    wide = scene.projection.extent[2] - scene.projection.extent[0]
+    wait_until(lambda: scene.view[2] - scene.view[0] < 0.8 * wide, what="a closer view")
     views.page.mouse.dblclick(x, y)
     wait_until(lambda: views.state.map_a.extent is None, what="the whole map")
     whole = fitted(scene.projection.extent, scene.width, scene.height)
@@ -396,17 +402,15 @@ def test_close_up_samples_become_dots_and_then_pictures(views):
         before = scene.view
         views.page.mouse.wheel(0, -250)
         wait_until(lambda before=before: scene.view != before, what="another view")
-        modes.append(scene.mode)
+        views.do(lambda: modes.append(scene.mode))  # on the page's thread, which sets the mode after the view
         if scene.mode == "pictures":
             break
     assert modes[-1] == "pictures" and "dots" in modes
-    views.page.wait_for_function(
-        "n => figures[0].model.renderers[3].data_source.data.url.length === n",
-        arg=len(scene.pictures(None)["x"]),
-    )
-    assert f"{len(scene):,} in view · pictures" in views.page.evaluate(
-        "all('.foot').map(e => e.innerText).join('|')"
-    )
+    urls = "[...figures[0].model.renderers[3].data_source.data.url]"
+    wanted = lambda: views.session.image_urls(scene.pictures(None)["sample"].tolist())  # noqa: E731
+    wait_until(lambda: views.page.evaluate(urls) == wanted(), what="the pictures of those in view")
+    feet = "all('.foot').map(e => e.innerText).join('|')"
+    wait_until(lambda: f"{len(scene):,} in view · pictures" in views.page.evaluate(feet), what="the foot")
     views.page.wait_for_function("() => all('.inset img').length === 1")
     mask = views.data.label == 6
     views.do(lambda: views.state.select(mask, {"kind": "class", "variable": "label", "class": 6}))
@@ -513,7 +517,7 @@ def test_the_empty_map_says_why_and_keeps_its_height(views):
     views.page.wait_for_function(
         "() => all('.words').some(e => e.innerText.includes('No map of <b>fc1</b> yet'))"
     )
-    assert "0 in view" in views.page.evaluate("all('.foot').map(e => e.innerText).join('|')")
+    views.page.wait_for_function("all('.foot').some(e => e.innerText.includes('0 in view'))")
     assert views.page.evaluate("figures[0].canvas_view.el.getBoundingClientRect().height") == tall
 
 
