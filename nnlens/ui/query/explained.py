@@ -13,7 +13,7 @@ from nnlens.errors import NNLensError
 from nnlens.lens.explaining import submit_explained
 from nnlens.lens.outside import Outside
 from nnlens.ui.core.catalog import Tool
-from nnlens.ui.core.session import SMALL, Session
+from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop
 from nnlens.ui.core.work import Work
 from nnlens.ui.inspector.explanations import LISTED, Outcome, Waiting
@@ -194,8 +194,10 @@ class Explained:
             '<div class="two"><figure>{input}<figcaption class="cap cut">input</figcaption></figure>'
             '<figure class="map">{map}<figcaption class="cap cut" title="{words}">{caption}</figcaption></figure>'
             "</div>{told}{scale}{trouble}",
-            input=self._drawer.over(Figure("input", "input"), _under(seen)),
-            map=self._drawer.over(figure, _under(seen)) if figure.heat else self._drawer.body(figure, -1),
+            input=self._drawer.over(Figure("input", "input"), self._under(seen)),
+            map=self._drawer.over(figure, self._under(seen))
+            if figure.heat
+            else self._drawer.body(figure, -1),
             words=plain(figure.words or figure.caption, 300),
             caption=figure.caption,
             told=fill('<div class="cap cut explained" title="{told}">{told}</div>', told=figure.about)
@@ -205,12 +207,10 @@ class Explained:
             trouble=trouble(figure),
         )
 
-
-def _under(seen: Outside) -> Markup:
-    """Draw what the network saw."""
-    large = max(seen.height, seen.width) > SMALL
-    return fill(
-        '<img class="{kind}" src="data:image/png;base64,{data}" alt="what the network saw">',
-        kind="photo" if large else "",
-        data=base64.b64encode(seen.seen).decode(),
-    )
+    def _under(self, seen: Outside) -> Markup:
+        """Draw what the network saw, its pixels as squares where those of samples are."""
+        return fill(
+            '<img class="{kind}" src="data:image/png;base64,{data}" alt="what the network saw">',
+            kind=self.session.photo,
+            data=base64.b64encode(seen.seen).decode(),
+        )
