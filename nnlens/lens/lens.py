@@ -13,6 +13,7 @@ from nnlens.errors import StoreError
 from nnlens.jobs import Job, JobManager, shared_manager
 from nnlens.jobs.reporting import CallReport, ProgressCall, Report
 from nnlens.lens.checking import check_model
+from nnlens.lens.explaining import Picture, explain, read_picture
 from nnlens.lens.pictures import Pictures
 from nnlens.lens.placing import add_coordinates
 from nnlens.lens.plan import Plan
@@ -251,6 +252,26 @@ class Lens:
         if found is not None:
             return Job.finished(plan.key, str(found.attrs.get("title", plan.info.title)), found)
         return submit(self, plan, self.jobs, deadline)
+
+    def outside(
+        self, picture: Picture, analysis: str, *, progress: ProgressCall | None = None, **arguments: Any
+    ) -> xr.Dataset:
+        """Compute an analysis of single samples, such as an attribution, of a picture from outside of the run.
+
+        Parameters
+        ----------
+        picture : str, path or bytes
+            A file such as PNG or JPEG, or its bytes; nothing of it is kept.
+        analysis, progress, **arguments
+            As for `run`, without samples.
+
+        Returns
+        -------
+        Dataset
+            As of a sample, with the id 0.
+        """
+        report = CallReport(progress) if progress else Report()
+        return explain(self, read_picture(picture), analysis, arguments, report)
 
     @property
     def jobs(self) -> JobManager:

@@ -14,7 +14,7 @@ import io
 import json
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ from PIL import Image
 
 from nnlens.errors import AnalysisError, JobError, NNLensError, SamplesError
 from nnlens.jobs import Job, Task
+from nnlens.jobs.reporting import Report
+from nnlens.jobs.telling import Told
 from nnlens.lens.plan import model_words
 from nnlens.models.base import Model
 from nnlens.samples.decoding import decode, read_header
@@ -49,7 +51,9 @@ class Outside:
     vector : ndarray, dims (channel,), float32
         The pooled channels of the layer.
     picture : bytes
-        A small PNG of it, as it went into the network apart from its size.
+        A small PNG of it, as its file has it.
+    seen : bytes
+        The same as it went into the network: cut, stretched or padded, so that a map lies over the right pixels.
     height, width : int
         Of the file's picture.
     """
@@ -57,6 +61,7 @@ class Outside:
     logits: NDArray[np.float32]
     vector: NDArray[np.float32]
     picture: bytes
+    seen: bytes
     height: int
     width: int
 
@@ -64,7 +69,8 @@ class Outside:
     def from_dict(cls, data: Mapping[str, Any]) -> Outside:
         """Rebuild from `to_dict`."""
         logits, vector = (np.asarray(data[name], np.float32) for name in ("logits", "vector"))
-        return cls(logits, vector, base64.b64decode(data["picture"]), int(data["height"]), int(data["width"]))
+        picture, seen = (base64.b64decode(data[name]) for name in ("picture", "seen"))
+        return cls(logits, vector, picture, seen, int(data["height"]), int(data["width"]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -72,6 +78,7 @@ class Outside:
             "logits": self.logits.tolist(),
             "vector": self.vector.tolist(),
             "picture": base64.b64encode(self.picture).decode(),
+            "seen": base64.b64encode(self.seen).decode(),
             "height": self.height,
             "width": self.width,
         }
@@ -106,7 +113,9 @@ def look(model: Model, content: bytes, layer: str) -> Outside:
     inputs = model.prepare([image])
     activation = np.asarray(model.activations(inputs, [layer])[layer][0], np.float32)
     vector = activation.mean((1, 2)) if activation.ndim == 3 else activation
-    return Outside(model.predict(inputs)[0], vector, small_png(image), *image.shape[:2])
+    used = model.preprocess
+    seen = image if used.code else used.place(image[None])[0]
+    return Outside(model.predict(inputs)[0], vector, small_png(image), small_png(seen), *image.shape[:2])
 
 
 def decoded(content: bytes, channels: int) -> NDArray[np.uint8]:
@@ -161,17 +170,11 @@ def submit_outside(lens: Lens, content: bytes, layer: str) -> Job:
         If there is no model.
     """
     check_size(len(content))
-    if lens.model is None:
-        way = (
-            f"Give it: {model_words(lens.store)}."
-            if lens.store.has_model
-            else "The run was made without a network."
-        )
-        raise AnalysisError("A picture from outside needs the model.", way)
+    model = the_model(lens)
     key = f"outside {lens.store.fingerprint} {layer} {hashlib.sha256(content).hexdigest()}"
-    reference = lens.model.reference
+    reference = model.reference
     if reference is None:
-        return _in_thread(lens.model, content, layer, key)
+        return in_thread(key, "A picture", lambda _: look(model, content, layer))
     arguments = {
         "model": reference.to_dict(),
         "layer": layer,
@@ -180,26 +183,46 @@ def submit_outside(lens: Lens, content: bytes, layer: str) -> Job:
     task = Task(
         key, "A picture", "nnlens.lens.tasks:outside", arguments, Outside.from_dict, deadline=DEADLINE
     )
-    return lens.jobs.ask(_owner(arguments["model"]), task)
+    return lens.jobs.ask(owner(arguments["model"]), task)
 
 
-def _owner(reference: object) -> str:
+def the_model(lens: Lens) -> Model:
+    """Return the model that looks at a picture.
+
+    Raises
+    ------
+    AnalysisError
+        If there is none; says how to give it.
+    """
+    if lens.model is not None:
+        return lens.model
+    way = (
+        f"Give it: {model_words(lens.store)}."
+        if lens.store.has_model
+        else "The run was made without a network."
+    )
+    raise AnalysisError("A picture from outside needs the model.", way)
+
+
+def owner(reference: object) -> str:
+    """Name whose long-lived worker answers: that of a model."""
     return json.dumps(reference, sort_keys=True)
 
 
-def _in_thread(model: Model, content: bytes, layer: str, key: str) -> Job:
-    job = Job(key, "A picture")
+def in_thread(key: str, title: str, work: Callable[[Report], Any]) -> Job:
+    """Start a job in a thread of this process, one after the other: for a live model."""
+    job = Job(key, title)
 
     def run() -> None:
         with _ONE:
             if not job.begin(lambda: None):
                 return
             try:
-                job.end("done", look(model, content, layer))
+                job.end("done", work(Told(job)))
             except NNLensError as error:
                 job.end("failed", error=JobError(error.message, error.hint))
             except Exception as error:  # the reason is told in words, as of a job in a process
-                job.end("failed", error=JobError(f"The picture failed: {type(error).__name__}."))
+                job.end("failed", error=JobError(f"{title} failed: {type(error).__name__}."))
 
     threading.Thread(target=run, daemon=True, name="nnlens picture").start()
     return job

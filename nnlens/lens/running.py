@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import nullcontext
+from typing import Any
 
 import xarray as xr
 
@@ -33,13 +34,17 @@ class Runner:
         Used by one thread at a time.
     samples : Samples, optional
         The data set of the run, for a run that holds thumbnails.
+    lock : lock, optional
+        Held while the model is used: that of another runner of the same model.
     """
 
-    def __init__(self, store: Store, model: Model | None, samples: Samples | None = None) -> None:
+    def __init__(
+        self, store: Store, model: Model | None, samples: Samples | None = None, lock: Any = None
+    ) -> None:
         self.store = store
         self.model = model
         self._assembler = Assembler(store, model, samples)
-        self._model_lock = threading.RLock()
+        self.lock = lock or threading.RLock()
         self._owners: dict[str, str] = {}
 
     @property
@@ -144,7 +149,7 @@ class Runner:
 
     def _step(self, plan: Plan, results: dict[str, xr.Dataset], context: StepContext) -> xr.Dataset:
         self.check(plan)
-        with self._model_lock if plan.needs_model else nullcontext():
+        with self.lock if plan.needs_model else nullcontext():
             result = self._again(plan, results, context)
         self.keep(plan, result)
         if result.nbytes <= LARGE_BYTES or not is_kept(plan):

@@ -40,17 +40,7 @@ def submit(lens: Lens, plan: Plan, manager: JobManager, deadline: float | None =
     for step in steps:
         lens.runner.check(step)
     reference = model_reference(lens, plan) if any(step.needs_model for step in steps) else None
-    arguments = {
-        "run": str(Path(lens.store.path).resolve()),
-        "rows": lens.store.committed,
-        "fingerprint": lens.store.fingerprint,
-        "model": None if reference is None else reference.to_dict(),
-        # a plan made with the model is another than one made without, also where nothing is left for the model to do
-        "stand_in": reference is None and any(step.needs_model for step in plan.walk()),
-        "registry": lens.registry.recipe(step.request.analysis for step in plan.walk()),
-        "request": to_dict(plan.request),
-        "key": plan.key,
-    }
+    arguments = {**opening(lens, plan, reference), "request": to_dict(plan.request), "key": plan.key}
     ending = Ending(lens.runner, plan)
     task = Task(
         plan.key,
@@ -65,6 +55,25 @@ def submit(lens: Lens, plan: Plan, manager: JobManager, deadline: float | None =
     if is_quick(plan, task.estimate):
         return manager.ask(json.dumps(arguments["model"], sort_keys=True), task)
     return manager.submit(task)
+
+
+def opening(lens: Lens, plan: Plan, reference: ModelReference | None) -> dict[str, Any]:
+    """Say as plain data how another process opens what a plan is computed on.
+
+    Raises
+    ------
+    PluginError
+        If a class is only known to this process.
+    """
+    return {
+        "run": str(Path(lens.store.path).resolve()),
+        "rows": lens.store.committed,
+        "fingerprint": lens.store.fingerprint,
+        "model": None if reference is None else reference.to_dict(),
+        # a plan made with the model is another than one made without, also where nothing is left for the model to do
+        "stand_in": reference is None and any(step.needs_model for step in plan.walk()),
+        "registry": lens.registry.recipe(step.request.analysis for step in plan.walk()),
+    }
 
 
 def is_quick(plan: Plan, estimate: float | None) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nnlens.errors import JobError
 from nnlens.jobs.wire import write_dataset
 from nnlens.lens import Lens
+from nnlens.lens.explaining import explain
 from nnlens.lens.outside import look
 from nnlens.lens.requesting import from_dict
 from nnlens.lens.running import is_kept
@@ -85,6 +86,28 @@ def outside(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:
     """
     content = base64.b64decode(arguments["picture"])
     return look(open_model(arguments["model"]), content, arguments["layer"]).to_dict()
+
+
+def explained(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:
+    """Explain a picture from outside of a run.
+
+    Parameters
+    ----------
+    arguments : mapping
+        As of `analysis`, without ``key``; and ``picture``, the bytes of its file as base64.
+    report : PipeReport
+
+    Returns
+    -------
+    dict
+        ``file`` of the result, which nobody keeps.
+    """
+    lens, asked = open_lens(arguments), dict(arguments["request"])
+    given = {name: asked[name] for name in ("layer", "channel", "target", "seed")} | asked["parameters"]
+    result = explain(lens, base64.b64decode(arguments["picture"]), asked["analysis"], given, report)
+    path = report.folder / f"{result.attrs['key']}.npz"
+    write_dataset(path, result)
+    return {"file": str(path)}
 
 
 def capture(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from nnlens.lens import Lens
@@ -17,6 +18,7 @@ from nnlens.ui.panels.losses import Losses
 from nnlens.ui.panels.pages import page_tabs
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.tasks import TaskList
+from nnlens.ui.query.explained import Explained
 from nnlens.ui.query.panel import TITLE as QUERY
 from nnlens.ui.query.panel import Query
 from nnlens.ui.sharing.panel import TITLE as IN_COMMON
@@ -35,6 +37,8 @@ class Below:
     catalog : Catalog
     stops : list of Stop
     channels : Channels, optional
+    map_layer : callable
+        Tells the layer of map A.
     """
 
     def __init__(
@@ -46,9 +50,10 @@ class Below:
         catalog: Catalog,
         stops: list[Stop],
         channels: Channels | None,
+        map_layer: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.session, self.walk, self.work, self.catalog, self.stops = session, walk, work, catalog, stops
-        self.lens = lens
+        self.lens, self._map_layer = lens, map_layer
         self._in_common: InCommon | None = None
         self._query: Query | None = None
         losses = lambda: Losses(session, work, catalog, walk)  # noqa: E731
@@ -89,7 +94,10 @@ class Below:
         return self._in_common.view
 
     def _queries(self) -> Any:
-        self._query = Query(self.session, self.lens, self.work, self.catalog.searches[0])
+        explained = Explained(
+            self.session, self.lens, self.work, self.catalog.attributions, self.stops, self._map_layer
+        )
+        self._query = Query(self.session, self.lens, self.work, self.catalog.searches[0], explained)
         self.bottom.hides(QUERY, self._query)
         return self._query.view
 

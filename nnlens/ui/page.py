@@ -97,7 +97,10 @@ class Explorer:
         self.tour = Tour(scored=data.scored)
         self.help = Help(self.session, lens, self.catalog, self.tour)
         self.facts = Facts(self.session, runs, open_run)
-        self.below = Below(self.session, lens, self.walk, self.work, self.catalog, self.stops, self.channels)
+        self.below = Below(
+            *(self.session, lens, self.walk, self.work, self.catalog, self.stops, self.channels),
+            map_layer=lambda: self.projecting.state("a").layer,
+        )
         self.pill = Pill(self.session, self.below.share if self.catalog.shared else None)
         self.tools = self._tools()
         self.body = self._body()

@@ -7,13 +7,17 @@ import pytest
 
 from nnlens import Lens
 from nnlens.capturing import capture
-from nnlens.errors import SamplesError
-from nnlens.lens.outside import LARGEST_FILE
+from nnlens.errors import JobError, SamplesError
+from nnlens.jobs import Job
+from nnlens.lens.outside import LARGEST_FILE, Outside
 from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
+from nnlens.ui.core.stops import stops
+from nnlens.ui.core.work import Work
 from nnlens.ui.query.drop import ImageDrop
+from nnlens.ui.query.explained import Explained
 from nnlens.ui.query.nearest import nearest
 from nnlens.ui.query.panel import Query
 
@@ -95,6 +99,55 @@ def test_where_there_is_no_other_sample_it_says_so(query):
     made.session.state.focus = first
     jobs.asked[0][1](space(made.layer).sel(sample=[first]))
     assert "No other sample" in made.body.html and "looking" not in made.body.html
+
+
+class Asked:
+    """In place of `submit_explained`: jobs that end when the test says so."""
+
+    def __init__(self):
+        self.jobs = []
+
+    def __call__(self, lens, content, method, **request):
+        if content == b"wrong":
+            raise SamplesError("No picture.", "Give one.")
+        self.jobs.append((Job(f"{len(self.jobs)}", method), method, request))
+        return self.jobs[-1][0]
+
+
+def test_of_several_maps_the_last_one_is_shown(query, monkeypatch):
+    made, _, _ = query
+    lens, session, asked = made.lens, made.session, Asked()
+    monkeypatch.setattr("nnlens.ui.query.explained.submit_explained", asked)
+    tools = Catalog(lens.registry).attributions
+    shown = Explained(session, lens, Work(session), tools, stops(lens.store), lambda: "conv1")
+    blank = np.zeros(10, np.float32)
+    seen = Outside(blank, blank, b"", b"", 8, 8)
+    shown.explain()
+    assert not asked.jobs, "there is no picture"
+    shown.take(b"one")
+    shown.explain()
+    shown.explain()
+    (first, _, request), *more = asked.jobs
+    assert not more and request == {"layer": "conv1"} and "bone" in shown.markup(seen)
+    flat = next(tool.id for tool in tools if not shown._on_layer(tool.id))
+    shown.actions["method"](flat, None)
+    shown.actions["method"]("unknown", None)
+    shown.explain()
+    assert first.state == "cancelled" and asked.jobs[1][1:] == (flat, {})
+    sample = int(lens.store.ids[0])
+    result = Lens(lens.store, load_model("zoo:digits")).run(flat, sample=[sample])
+    asked.jobs[1][0].end("done", result)
+    assert shown.figure.heat is not None and "(predicted)" in shown.markup(seen)
+    shown.explain()
+    shown.cancel()
+    assert asked.jobs[2][0].state == "cancelled" and "press Explain" in shown.markup(seen)
+    shown.explain()
+    asked.jobs[3][0].end("failed", error=JobError("It failed.", "Do this."))
+    assert "It failed." in shown.markup(seen) and "Do this." in shown.markup(seen)
+    shown.take(b"wrong")
+    assert shown.markup(None) == "", "another picture is not seen yet"
+    shown.explain()
+    assert "No picture." in shown.markup(seen)
 
 
 def test_what_a_browser_sends_is_checked():

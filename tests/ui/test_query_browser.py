@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import re
 
 import numpy as np
 import pytest
+from bokeh.palettes import Inferno256
 from PIL import Image
 
+from nnlens import Lens
 from nnlens.capturing import capture
 from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
 from nnlens.testing.browser import ALL, SHOWN_WORDS
+from nnlens.ui.look.palette import diverging
 
 pytestmark = pytest.mark.browser
 
@@ -31,11 +36,43 @@ def run(tmp_path_factory):
     return capture(load_model("zoo:digits"), load_samples("digits", "test", limit=120), path)
 
 
-def near(run, sample, count=12, layer=None):
+EXPLAIN = """method => {
+  const menu = all('.choices select[data-act=method]')[0]
+  menu.value = method
+  menu.dispatchEvent(new Event('change', {bubbles: true}))
+  all('.choices [data-act=explain]')[0].click()
+}"""
+
+
+def near(run, sample, count=12, layer=None, metric="L2"):
     values = run.pooled(layer or run.metadata["model"]["hidden_layer"]).values.astype(float)
-    away = np.linalg.norm(values - values[run.ids == sample], axis=1)
+    if metric == "L2":
+        away = np.linalg.norm(values - values[run.ids == sample], axis=1)
+    else:  # seen from the mean of all
+        values = values - values.mean(0)
+        values /= np.linalg.norm(values, axis=1, keepdims=True)
+        away = 1 - (values * values[run.ids == sample]).sum(1)
     order = [int(run.ids[row]) for row in np.argsort(away, kind="stable")]
     return [each for each in order if each != sample][:count]
+
+
+def drawn(page):
+    """Read the map of the dropped picture back from its colors: numbers from 0, or −1 for signed ones, to 1."""
+    look = """() => { const map = all('.explained-picture .over')[0]
+        return map?.src && [map.src, all('.explained-picture .signed').length] }"""
+    source, signed = page.wait_for_function(look).json_value()
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))[..., :3]
+    colors = diverging("light", 255) if signed else Inferno256
+    known = np.array([[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in colors])
+    far = np.abs(pixels[:, :, None].astype(int) - known).sum(axis=-1)
+    assert far.min(axis=-1).max() <= (3 if signed else 0), "a color that is none of the scale"
+    return far.argmin(axis=-1) / 127 - 1 if signed else far.argmin(axis=-1) / 255
+
+
+def scaled(result):
+    """What is to be drawn of one grey channel: on a scale that ends at the 99.5th percentile of the sizes."""
+    values = result["attribution"].values.astype(float).reshape(8, 8)
+    return np.clip(values / np.percentile(np.abs(values), 99.5), -1, 1)
 
 
 def test_what_is_like_a_sample_or_a_picture(run, explore, open_page):
@@ -93,6 +130,35 @@ def test_what_is_like_a_sample_or_a_picture(run, explore, open_page):
     wait("8 × 8 pixels", "12 nearest in", HOSTILE[:20])
     assert page.evaluate(shown)[0] == first, "of itself as a file the sample is the nearest"
     assert page.evaluate("window.hacked") is None
+
+    for menu, option, key in (
+        ("Measure", "angle (cosine)", {"metric": "cosine"}),
+        ("Layer", "conv1", {"metric": "cosine", "layer": "conv1"}),
+    ):
+        page.get_by_role("combobox", name=re.compile(f"^{menu}")).last.click()
+        page.locator(".MuiMenuItem-root, [role=option]").get_by_text(option, exact=True).click()
+        expected = [first, *near(run, first, 11, **key)]
+        wait_until(lambda want=expected: page.evaluate(shown) == want, 90, what=f"{key}", seen=seen)
+
+    other = int(run.ids[9])
+    dropped = io.BytesIO()
+    Image.fromarray(run.images([other])[0, ..., 0]).save(dropped, "PNG")
+    page.evaluate(DROP, ["nine.png", base64.b64encode(dropped.getvalue()).decode()])
+    wait("nine.png", "8 × 8 pixels", "Choose a method and press Explain")
+    wait_until(lambda: page.evaluate(shown)[:1] == [other], what="itself as the nearest", seen=seen)
+    lens = Lens(run, load_model("zoo:digits"))
+    explained = "all('.explained-picture figure:last-child figcaption, .explained-picture .explained')"
+    texts = lambda: page.evaluate(f"{explained}.map(n => n.textContent)")  # noqa: E731
+    for method, asked in (("gradcam", {"layer": "pool"}), ("guided-backprop", {}), ("saliency", {})):
+        result = lens.run(method, sample=[other], **asked)
+        page.evaluate(EXPLAIN, result.attrs["analysis"])
+        title = result.attrs["title"].partition(" of ")[0]
+        told = f"for {int(result['target'].values[0])} (predicted)"
+        if asked:
+            told = f"layer {asked['layer']} · {told}"
+        wait_until(lambda want=[title, told]: texts() == want, 60, what=method, seen=texts)
+        assert np.abs(drawn(page) - scaled(result)).max() <= 1 / 127, method
+    assert not list(run.path.rglob("*nine*"))
 
     page.get_by_role("tab", name="Overview", exact=True).click()
     for content, words in (

@@ -119,7 +119,22 @@ class Work(param.Parameterized):
         """
         if self.session.lens is None:
             raise AnalysisError("This page has data but no run, so nothing can be computed.")
-        task = Task(submit(self.session.lens, analysis, request, title), title)
+        job = submit(self.session.lens, analysis, request, title)
+        return self.follow(job, title, done, partial=partial, failed=failed, left=left, listed=listed)
+
+    def follow(
+        self,
+        job: Job,
+        title: str,
+        done: Callable[[xr.Dataset], Any],
+        *,
+        partial: Callable[[xr.Dataset], Any] | None = None,
+        failed: Callable[[BaseException], Any] | None = None,
+        left: Callable[[], Any] | None = None,
+        listed: bool = True,
+    ) -> Task:
+        """Tell what becomes of a job that was begun for this page; see `submit`."""
+        task = Task(job, title)
         task.left = left or task.left
         ends = (done, partial or (lambda _: None), failed or self.session.report)
         if listed:

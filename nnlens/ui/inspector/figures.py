@@ -146,6 +146,10 @@ class Drawer:
         under = picture(
             self.session, sample, self.session.form_url(sample, "seen"), classes=self.session.photo
         )
+        return self.over(figure, under)
+
+    def over(self, figure: Figure, under: Markup) -> Markup:
+        """Draw a map over any picture; the picture alone where there is none."""
         if figure.heat is None:
             return fill('<div class="heat">{under}</div>', under=under)
         return fill(

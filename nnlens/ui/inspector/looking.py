@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import param
@@ -59,10 +59,7 @@ class Looking(param.Parameterized):
     ) -> None:
         super().__init__()
         self.session, self.projecting, self.tools = session, projecting, tools
-        # of a map of one place nothing can be said about places
-        self.spatial = [
-            stop for stop in layers if stop.spatial and math.prod(stop.shape[1:]) > 1 and stop.name != INPUT
-        ]
+        self.spatial = with_places(layers)
         self._lens = session.lens
         self.param.update(first=self._places(), second=self._details())
         session.hub.register("inspector", lambda sample: self._show(sample, False), "focus")
@@ -81,9 +78,7 @@ class Looking(param.Parameterized):
             self._show(sample, sample != self.session.state.focus)
 
     def _places(self) -> str:
-        """Return the method that begins: the best that tells places by a layer, else the best."""
-        coarse = [tool for tool in self.tools if self.on_layer(tool.id) and not _by_channel(tool)]
-        return (coarse or self.tools)[0].id if self.tools else ""
+        return first_method(self.tools, self.on_layer)
 
     def _details(self) -> str:
         """Return the method whose details go with it: the best with a value for each channel, else the picture."""
@@ -111,9 +106,7 @@ class Looking(param.Parameterized):
     @property
     def at(self) -> str | None:
         """The layer of methods on a layer: the chosen one, else that of map A, else the last with space."""
-        names = [stop.name for stop in self.spatial]
-        wanted = self.layer or self.projecting.state("a").layer
-        return wanted if wanted in names else (names[-1] if names else None)
+        return layer_of(self.spatial, self.layer or self.projecting.state("a").layer)
 
     def output(self) -> int | str | None:
         """Return the target as the Lens takes it."""
@@ -156,6 +149,23 @@ class Looking(param.Parameterized):
         """Set a parameter of a method; as text, which the Lens reads and checks."""
         mine: Mapping[str, Any] = {**self.values.get(analysis, {}), name: text}
         self.values = {**self.values, analysis: dict(mine)}
+
+
+def with_places(layers: list[Stop]) -> list[Stop]:
+    """Return the layers that a map can be of: of one place nothing can be said about places."""
+    return [stop for stop in layers if stop.spatial and math.prod(stop.shape[1:]) > 1 and stop.name != INPUT]
+
+
+def layer_of(layers: list[Stop], wanted: str | None) -> str | None:
+    """Return the layer that is wanted where it is among these, else the last of them."""
+    names = [stop.name for stop in layers]
+    return wanted if wanted in names else (names[-1] if names else None)
+
+
+def first_method(tools: list[Tool], on_layer: Callable[[str], bool]) -> str:
+    """Return the method that begins: the best that tells places by a layer, else the best."""
+    coarse = [tool for tool in tools if on_layer(tool.id) and not _by_channel(tool)]
+    return (coarse or tools)[0].id if tools else ""
 
 
 def _by_channel(tool: Tool) -> bool:

@@ -48,17 +48,19 @@ def body(session: Session, query: Query, space: xr.Dataset | None) -> Markup:
         return empty("No other sample", "This layer has no other sample with finite values to compare.")
     if not query.near:
         return fill(
-            '<div class="query"><div class="asked">{asked}</div><div class="found" role="status">'
+            '<div class="query {wide}"><div class="asked">{asked}</div>{explained}<div class="found" role="status">'
             '<div class="h3"><span class="cap">looking…</span></div><div class="grid12">{bones}</div></div></div>',
             asked=_asked(session, query),
+            **_explained(query),
             bones=joined(fill('<div class="bone square"></div>') for _ in range(BONES)),
         )
     return fill(
-        '<div class="query"><div class="asked">{asked}</div><div class="found"><div class="h3">'
+        '<div class="query {wide}"><div class="asked">{asked}</div>{explained}<div class="found"><div class="h3">'
         '<span class="cut">{n} nearest in {layer}</span>'
         '<span class="cap cut grow">{metric} · {caption}</span>{select}</div>'
         '<div class="scroll"><div class="grid12" data-walk>{tiles}</div></div></div></div>',
         asked=_asked(session, query),
+        **_explained(query),
         n=count(len(query.near)),
         layer=plain(query.layer, 24),
         metric=query.metric,
@@ -66,6 +68,12 @@ def body(session: Session, query: Query, space: xr.Dataset | None) -> Markup:
         select=button("Select these", "select"),
         tiles=_tiles(session, query),
     )
+
+
+def _explained(query: Query) -> dict[str, Markup | str]:
+    """Draw what in a picture from outside counts, once the network has seen it."""
+    explained = query.explained.markup(query.outside)
+    return {"wide": "three" if explained else "", "explained": explained}
 
 
 def _tiles(session: Session, query: Query) -> Markup:

@@ -25,6 +25,7 @@ from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.text import plain
 from nnlens.ui.query import drawing
+from nnlens.ui.query.explained import Explained
 from nnlens.ui.query.nearest import METRICS, Metric, nearest, place_of
 from nnlens.ui.query.taking import query_out
 
@@ -63,9 +64,15 @@ class Query(Hideable):
     work : Work
     tool : Tool
         What gives a space to look in.
+    explained : Explained, optional
+        What explains a picture from outside.
     """
 
-    def __init__(self, session: Session, lens: Lens, work: Work, tool: Tool) -> None:
+    def __init__(
+        self, session: Session, lens: Lens, work: Work, tool: Tool, explained: Explained | None = None
+    ) -> None:
+        self.explained = explained or Explained(session, lens, work, [])
+        self.explained.changed = self.paint
         self.session, self.lens, self.work, self.tool = session, lens, work, tool
         names = [layer.name for layer in lens.store.layers]
         hidden = str(lens.store.metadata.get("model", {}).get("hidden_layer", ""))
@@ -77,8 +84,7 @@ class Query(Hideable):
         self.near: list[tuple[int, float]] = []
         self.waiting = False
         self._spaces: dict[str, xr.Dataset] = {}
-        self._coming = ""
-        self._own_click = False
+        self._coming, self._own_click = "", False
         guard = session.guard
         self.input = Line(
             guard(self.by_id), label="Sample", placeholder="Sample id, then enter", max_length=20, **SLIM
@@ -92,12 +98,13 @@ class Query(Hideable):
             "select": lambda *_: self.select(),
             "again": lambda *_: self.search(),
             "choose": lambda *_: None,
+            **self.explained.actions,
         }
         self.choose = Live(drawing.chooser(), actions, guard, css=["query.css"])
         self.body = Live(
             actions=actions,
             guard=guard,
-            css=["bottom.css", "tiles.css", "query.css"],
+            css=["bottom.css", "tiles.css", "explain.css", "query.css"],
             sizing_mode="stretch_both",
         )
         self.view = cornered(pn.Row(self._controls(), self.body, **FILL), query_out(self))
@@ -149,6 +156,7 @@ class Query(Hideable):
         """Look again, after having computed what is missing."""
         self.problem, self.near, self.waiting = None, [], True
         asked = self.asked
+        self.explained.take(asked.content if asked else b"")
         if asked is not None and self._space() is not None:
             self._answer(asked)
         self.paint()
