@@ -18,8 +18,9 @@ from nnlens.capturing import capture
 from nnlens.capturing.caution import NearChanceWarning
 from nnlens.models import Preprocess, load_model
 from nnlens.samples import Samples, load_samples
-from nnlens.testing import tiny_store
-from nnlens.testing.browser import SHOWN_WORDS, Driver
+from nnlens.testing import tiny_store, wait_until
+from nnlens.testing.browser import SHOWN_WORDS, Driver, at_rest
+from nnlens.testing.browser import stands as heard
 from nnlens.ui.look.pictures import png
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -298,6 +299,9 @@ def plain(tmp_path_factory, explore):
     return explore(tiny_store(tmp_path_factory.mktemp("plain") / "run", 60).path)
 
 
+IDLE = "all('[title=\"no job is running\"]').length === 1"
+
+
 def test_two_pages_of_one_server_share_nothing(plain, open_page):
     one, two = (Visit(open_page(plain), plain) for _ in range(2))
     for visit in (one, two):
@@ -306,8 +310,11 @@ def test_two_pages_of_one_server_share_nothing(plain, open_page):
     layers = "all('.stop.on').map(n => n.dataset.key)"
     keys = "[...new URLSearchParams(location.search).keys()].filter(k => !k.startsWith('map_'))"
     stands = f"[{keys}, {field}, all('.pill, .line').map(n => n.textContent), {layers}]"
+    for visit in (one, two):
+        heard(visit)
+        visit.wait_for_function(IDLE)  # the maps are the best ones
     two.wait_for_function(f"{layers}.length === 2")
-    before = two.evaluate(stands)
+    before = at_rest(lambda: two.evaluate(stands))
     one.press("j")
     one.filter("label == 1")
     one.evaluate("all('[data-act=theme]')[0].click(); all('.chip')[0].click(); all('.stop')[1].click()")
@@ -316,7 +323,11 @@ def test_two_pages_of_one_server_share_nothing(plain, open_page):
     two.open(3)  # the server answers, so all that it would have sent is there
     two.wait_for("nothing selected", "60 in view", "Table of all")
     two.open(0)
-    assert two.evaluate(stands) == before
+    wait_until(
+        lambda: two.evaluate(stands) == before,
+        what="the page as it was",
+        seen=lambda: (before, two.evaluate(stands)),
+    )
     for visit, label in ((one, 0), (two, 2)):  # both at once: neither waits for the other's answer
         visit.filter(f"label == {label} and loss > {label / 1000}")
     for visit, label in ((one, 0), (two, 2)):
@@ -353,6 +364,8 @@ def test_all_is_reached_and_done_by_the_keyboard_and_without_motion(plain, open_
     page.emulate_media(reduced_motion="reduce")
     visit = Visit(page, plain)
     visit.wait_for("Worst of all", "in view")
+    heard(visit)
+    visit.wait_for_function(IDLE)  # a job's buttons come and go
 
     def reach(expression, key="Tab"):
         for _ in range(150):

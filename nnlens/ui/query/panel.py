@@ -137,8 +137,8 @@ class Query(Hideable):
         word = text.strip().replace(",", "")
         if not word.isdecimal() or not word.isascii():
             raise AnalysisError(f"“{plain(text, 20)}” is no sample id.", "Ids are whole numbers, such as 7.")
-        if int(word) >= 2**63:  # larger than any id can be
-            raise AnalysisError(f"The run has no sample {plain(word, 30)}.", "Type one of its ids.")
+        if int(word) >= 2**63:
+            raise AnalysisError(f"The run has no sample {plain(word, 30)}.")
         found = check_sample(self.lens.store, [int(word)])
         return int(word) if found is None else found[0]
 
@@ -201,9 +201,7 @@ class Query(Hideable):
             lambda result: self._arrived(layer, result),
             {"layer": layer},
             failed=ended,
-            left=lambda: ended(
-                AnalysisError("The space was not computed.", "Try again to have it computed.")
-            ),
+            left=lambda: ended(AnalysisError("The space was not computed.", "Try again.")),
         )
 
     def _arrived(self, layer: str, result: xr.Dataset) -> None:
