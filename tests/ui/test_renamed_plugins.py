@@ -83,7 +83,7 @@ def settled(page) -> str:
     """Return the text of the page once no job is left and it no longer changes."""
     page.wait_for_function(f"({ALL})('[title=\"no job is running\"]').length === 1")
     page.wait_for_function(f"!({ALL})('.bone, .spin').some(n => n.checkVisibility())")
-    page.wait_for_function(f"({ALL})('.near .wave').length === 5 && ({ALL})('.heat .over').length >= 2")
+    page.wait_for_function(f"({ALL})('.near .wave').length === 5")
     return at_rest(lambda: page.evaluate(SHOWN_WORDS))
 
 
