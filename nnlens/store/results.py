@@ -117,10 +117,17 @@ class Results:
         Raises
         ------
         StoreError
-            If neither the run nor the cache folder can be written to.
+            If neither the run nor the cache folder can be written to, or the run is taken away meanwhile.
         """
         try:
             self._put(self._beside, analysis, key, dataset)
+        except (
+            FileNotFoundError
+        ) as error:  # nobody would look in the cache for the results of a run that is gone
+            raise StoreError(
+                f"The result of {analysis} could not be kept: the folder of its run is gone.",
+                "Restore the run, or capture it again.",
+            ) from error
         except OSError:
             try:
                 self._put(self._cache, analysis, key, dataset)

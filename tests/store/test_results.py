@@ -165,6 +165,23 @@ def test_a_run_that_cannot_be_written_to_keeps_its_results_in_the_cache(tiny_sto
     assert tiny_store.results.list() == []
 
 
+def test_a_run_that_is_taken_away_meanwhile_leaves_nothing_in_the_cache(tiny_store, dataset, monkeypatch):
+    import shutil
+
+    from nnlens.store import results as module
+
+    write = module.write_result
+
+    def taken_away(*arguments, **options):
+        shutil.rmtree(tiny_store.path)
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(module, "write_result", taken_away)
+    with pytest.raises(StoreError, match="is gone"):
+        tiny_store.results.put(ANALYSIS, KEY, dataset)
+    assert not (cache_folder() / "results" / tiny_store.fingerprint / ANALYSIS / f"{KEY}.zarr").exists()
+
+
 def test_where_nothing_can_be_written_to_the_message_says_so(tiny_store, dataset, monkeypatch, tmp_path):
     (tiny_store.path / "results").write_text("in the way")
     (tmp_path / "cache").write_text("in the way")

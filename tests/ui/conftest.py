@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import io
 import json
 import os
 import socket
@@ -16,7 +18,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 from nnlens.testing import wait_until
 from nnlens.testing.browser import ALL, NO_TOUR, READY, calm
@@ -70,6 +75,25 @@ def open_shared(chromium: Any) -> Iterator[Callable[..., Any]]:
     """Open a page as `open_page` does, but for all tests of a file, which use it in turn."""
     with opening(chromium) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def read_heat() -> Callable[[str, bool], NDArray[np.float64]]:
+    """Turn the colors of a map, in the light theme, back into numbers from 0 to 1; from -1 where they are signed."""
+    from bokeh.palettes import Inferno256
+
+    from nnlens.ui.look.palette import diverging
+
+    def read(source: str, signed: bool) -> NDArray[np.float64]:
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))[..., :3]
+        colors = diverging("light", 255) if signed else Inferno256
+        known = np.array([[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in colors])
+        far = np.abs(pixels[:, :, None].astype(int) - known).sum(axis=-1)
+        assert far.min(axis=-1).max() <= (3 if signed else 0), "a color that is none of the scale"
+        place = far.argmin(axis=-1)
+        return np.asarray(place / 127 - 1 if signed else place / 255)
+
+    return read
 
 
 @pytest.fixture

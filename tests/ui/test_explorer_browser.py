@@ -412,10 +412,11 @@ def test_hostile_names_are_shown_as_text(hostile, open_page):
     assert not [error for error in page.errors if "WebGL" not in error]
 
 
-def test_another_run_is_opened_from_the_menu(tmp_path, explore, open_page):
+def test_another_run_is_opened_from_the_menu(tmp_path_factory, explore, open_page):
+    folder = tmp_path_factory.mktemp("two")  # the server outlives the test, and computes
     for name, count in (("one", 60), ("two", 30)):
-        tiny_store(tmp_path / "runs" / name, count)
-    page = Page(open_page(explore(tmp_path / "runs")))
+        tiny_store(folder / "runs" / name, count)
+    page = Page(open_page(explore(folder / "runs")))
     page.wait_for("60 samples", "60 in view")
     page.locator("select[data-act=run]").select_option("two")
     page.wait_for("30 samples", "30 in view")

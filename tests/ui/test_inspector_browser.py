@@ -5,15 +5,11 @@ One page for all: each test sets what it needs and leaves the rest as it finds i
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import re
 
 import numpy as np
 import pytest
-from bokeh.palettes import Inferno256
-from PIL import Image
 from scipy.signal import savgol_filter
 
 from nnlens import Lens
@@ -22,7 +18,6 @@ from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
 from nnlens.testing.browser import ALL, READY, SHOWN_WORDS, at_rest, calm
-from nnlens.ui.look.palette import diverging
 
 pytestmark = pytest.mark.browser
 
@@ -64,8 +59,8 @@ def lens(model, tmp_path_factory):
 class Inspector:
     """The page, with short names for what the tests do in its inspector."""
 
-    def __init__(self, page, lens):
-        self.page, self.lens = page, lens
+    def __init__(self, page, lens, read_heat):
+        self.page, self.lens, self.read_heat = page, lens, read_heat
         page.evaluate(TOOLS)
 
     def __getattr__(self, name):
@@ -109,13 +104,7 @@ class Inspector:
         look = """name => { const map = all(`.view[data-value=${name}] .over`)[0]
             return map?.src && [map.src, all(`.view[data-value=${name}] .signed`).length] }"""
         # at one moment: a map that is being drawn again is gone in the next
-        source, signed = self.page.wait_for_function(look, arg=name).json_value()
-        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))[..., :3]
-        colors = diverging("light", 255) if signed else Inferno256
-        known = np.array([[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in colors])
-        far = np.abs(pixels[:, :, None].astype(int) - known).sum(axis=-1)
-        assert far.min(axis=-1).max() <= (3 if signed else 0), "a color that is none of the scale"
-        return far.argmin(axis=-1) / 127 - 1 if signed else far.argmin(axis=-1) / 255
+        return self.read_heat(*self.page.wait_for_function(look, arg=name).json_value())
 
     def same(self, name, result):
         """Wait until what is drawn is a result, scaled as the page says: to 1/100 of the scale."""
@@ -143,7 +132,7 @@ def at(lens, place):
 
 
 @pytest.fixture(scope="module")
-def inspector(lens, chromium, explore):
+def inspector(lens, chromium, explore, read_heat):
     """Open the page once, with the first sample in focus, in the light theme."""
     url = explore(lens.store.path)
     page = calm(chromium.new_page(viewport={"width": 1440, "height": 900}))
@@ -153,7 +142,7 @@ def inspector(lens, chromium, explore):
     page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
     page.goto(f"{url}?theme=light&focus={lens.store.ids[7]}")
     page.wait_for_function(READY, timeout=60_000)
-    found = Inspector(page, lens)
+    found = Inspector(page, lens, read_heat)
     found.settled()
     yield found
     assert not [error for error in errors if "WebGL" not in error]

@@ -58,8 +58,8 @@ def test_a_model_that_is_none_is_said_on_the_page(explore, open_page, tmp_path):
     assert str(tmp_path) not in page.evaluate(WORDS) and "Traceback" not in page.evaluate(WORDS)
 
 
-def test_the_bare_app_script_shows_a_run_with_pictures_in_the_page(explore, open_page, tmp_path):
-    run = tiny_store(tmp_path / "tiny")
+def test_the_bare_app_script_shows_a_run_with_pictures_in_the_page(explore, open_page, tmp_path_factory):
+    run = tiny_store(tmp_path_factory.mktemp("bare") / "tiny")  # the server outlives the test, and computes
     page = open_page(serve_app(explore, run.path) + "explorer")
     wait_for(page, "60 samples", "Worst of all", "in view")
     page.wait_for_function(f"({ALL})('.rank img').length > 3")

@@ -8,7 +8,6 @@ import re
 
 import numpy as np
 import pytest
-from bokeh.palettes import Inferno256
 from PIL import Image
 
 from nnlens import Lens
@@ -17,7 +16,6 @@ from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
 from nnlens.testing.browser import ALL, SHOWN_WORDS
-from nnlens.ui.look.palette import diverging
 
 pytestmark = pytest.mark.browser
 
@@ -56,17 +54,11 @@ def near(run, sample, count=12, layer=None, metric="L2"):
     return [each for each in order if each != sample][:count]
 
 
-def drawn(page):
+def drawn(page, read_heat):
     """Read the map of the dropped picture back from its colors: numbers from 0, or −1 for signed ones, to 1."""
     look = """() => { const map = all('.explained-picture .over')[0]
         return map?.src && [map.src, all('.explained-picture .signed').length] }"""
-    source, signed = page.wait_for_function(look).json_value()
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))[..., :3]
-    colors = diverging("light", 255) if signed else Inferno256
-    known = np.array([[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in colors])
-    far = np.abs(pixels[:, :, None].astype(int) - known).sum(axis=-1)
-    assert far.min(axis=-1).max() <= (3 if signed else 0), "a color that is none of the scale"
-    return far.argmin(axis=-1) / 127 - 1 if signed else far.argmin(axis=-1) / 255
+    return read_heat(*page.wait_for_function(look).json_value())
 
 
 def scaled(result):
@@ -75,7 +67,7 @@ def scaled(result):
     return np.clip(values / np.percentile(np.abs(values), 99.5), -1, 1)
 
 
-def test_what_is_like_a_sample_or_a_picture(run, explore, open_page):
+def test_what_is_like_a_sample_or_a_picture(run, explore, open_page, read_heat):
     page = open_page(explore(run.path))
     page.evaluate(f"() => {{ window.all = {ALL}; window.words = {SHOWN_WORDS} }}")
     seen = lambda: page.evaluate("words()")  # noqa: E731
@@ -157,7 +149,7 @@ def test_what_is_like_a_sample_or_a_picture(run, explore, open_page):
         if asked:
             told = f"layer {asked['layer']} · {told}"
         wait_until(lambda want=[title, told]: texts() == want, 60, what=method, seen=texts)
-        assert np.abs(drawn(page) - scaled(result)).max() <= 1 / 127, method
+        assert np.abs(drawn(page, read_heat) - scaled(result)).max() <= 1 / 127, method
     assert not list(run.path.rglob("*nine*"))
 
     page.get_by_role("tab", name="Overview", exact=True).click()

@@ -24,8 +24,8 @@ def shows(page, *titles: str) -> bool:
     return all(any(title in head and "partial" not in head for head in heads) for title in titles)
 
 
-def test_both_write_results_and_see_those_of_the_other(tmp_path, explore, open_page):
-    run = tiny_store(tmp_path / "run", 60).path
+def test_both_write_results_and_see_those_of_the_other(tmp_path_factory, explore, open_page):
+    run = tiny_store(tmp_path_factory.mktemp("both") / "run", 60).path
     urls = [explore(run), explore(run)]
     wanted = ["conv", "fc1"]
     pages = [open_page(asked(url, layer)) for url, layer in zip(urls, wanted, strict=True)]
