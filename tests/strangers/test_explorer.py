@@ -63,8 +63,7 @@ def test_its_page_has_a_tab_and_a_state_of_its_own(page):
 
 def test_its_controls_come_from_its_parameters_and_its_view_shows_the_result(page):
     page.get_by_role("tab", name="Analyses").click()
-    page.get_by_role("combobox").filter(has_text="Nearest neighbors").click()
-    page.get_by_role("menuitem", name="Distance to class center").click()
+    page.get_by_role("combobox", name="Analysis").select_option("Distance to class center")
     page.get_by_text("Measure how far each sample lies").wait_for()
     page.get_by_role("button", name="median").click()
     page.get_by_text("Normalize").first.wait_for()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import panel_material_ui as pmui
+import math
+
 import param
 import pytest
 
 from nnlens import Analysis
-from nnlens.ui.look.fields import ParameterForm, choice, distinct, field, parameters_of
+from nnlens.ui.look.fields import Choice, distinct
+from nnlens.ui.look.forms import ParameterForm, Setting, parameters_of
 
 
 class Everything(Analysis):
@@ -20,21 +22,21 @@ class Everything(Analysis):
     many = param.Selector(default="a", objects=list("abcdefgh"), doc="One of many.")
     switch = param.Boolean(False, doc="Yes or no.")
     words = param.String("x", doc="A text.")
-    other = param.List([1], doc="What no widget edits.")
+    other = param.List([1], doc="What no control edits.")
     fixed = param.Integer(1, constant=True, doc="Not for people.")
     secret = param.Integer(1, precedence=-1, doc="Not for people.")
     hostile = param.Integer(1, label="<img src=x onerror=alert(1)>", doc='"><script>alert(1)</script>')
 
 
-KINDS = {
-    "whole": pmui.IntInput,
-    "number": pmui.FloatInput,
-    "maybe": pmui.FloatInput,
-    "few": pmui.RadioButtonGroup,
-    "many": pmui.Select,
-    "switch": pmui.Switch,
-    "words": pmui.TextInput,
-    "other": pmui.TextInput,
+KINDS = {  # what marks its control, what a browser sends, what it means
+    "whole": ('type="number"', "7", 7),
+    "number": ('step="any"', "2.5", 2.5),
+    "maybe": ('type="number"', "1", 1.0),
+    "few": ('aria-pressed="true"', "1", "b"),
+    "many": ("<select", "7", "h"),
+    "switch": ('aria-pressed="true"', "1", True),
+    "words": ('type="text"', "y", "y"),
+    "other": ('<span class="cut sec"', None, None),
 }
 
 
@@ -44,33 +46,43 @@ def test_what_people_set_is_listed_in_order():
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_kind_has_its_widget(name):
-    seen = []
-    row = field(Everything.param[name], Everything.param[name].default, seen.append)
-    label, widget = row
-    assert isinstance(widget, KINDS[name])
-    assert Everything.param[name].doc in label.html
-    if name == "other":
-        assert widget.disabled
-        return
-    wanted = {"whole": 7, "number": 2.5, "maybe": 1.0, "few": "b", "many": "h", "switch": True, "words": "y"}[
-        name
-    ]
-    widget.value = wanted
-    assert seen == [wanted]
-    Everything(**{name: seen[0]})
+def test_every_kind_has_its_control(name):
+    mark, sent, meant = KINDS[name]
+    parameter = Everything.param[name]
+    setting = Setting(parameter)
+    html = setting.row(parameter.default)
+    assert mark in html and parameter.doc in html
+    if sent is not None:
+        assert setting.read(sent, parameter.default) == meant
+        Everything(**{name: meant})
 
 
 def test_a_label_is_text():
-    html = field(Everything.param["hostile"], 1, lambda _: None)[0].html
+    html = Setting(Everything.param["hostile"]).row(1)
     assert "<img" not in html and "<script" not in html and "&lt;img" in html
 
 
-def test_emptied_numbers_go_back_to_the_default():
-    seen = []
-    widget = field(Everything.param["whole"], 5, seen.append)[1]
-    widget.value = None
-    assert widget.value == 3 and seen == [3]
+@pytest.mark.parametrize(
+    ("name", "sent", "kept"),
+    [
+        ("whole", "", 3),
+        ("whole", "200", 9),
+        ("whole", "-4", 1),
+        ("whole", "2.5", 5),
+        ("whole", "1e999", 5),
+        ("whole", "nan", 5),
+        ("whole", "<b>", 5),
+        ("number", "-1", 0),
+        ("maybe", " ", None),
+        ("maybe", "inf", 5),
+        ("many", "99", 5),
+        ("many", "-1", 5),
+        ("many", "²", 5),
+        ("switch", "true", 5),
+    ],
+)
+def test_what_is_out_of_bounds_or_nonsense_is_brought_back(name, sent, kept):
+    assert Setting(Everything.param[name]).read(sent, 5) == kept
 
 
 def test_options_of_one_name_are_told_apart():
@@ -81,21 +93,53 @@ def test_options_of_one_name_are_told_apart():
         3,
         4,
     ]
-    assert choice("x", [("only", 1)], 7, lambda _: None).value == 1
+    assert Choice("x", [("only", 1)], 7, lambda _: None).value == 1
+
+
+def test_a_choice_tells_what_a_person_picks_and_nothing_else():
+    told = []
+    menu = Choice("Layer", [(f"layer {i}", i) for i in range(5)], 2, told.append)
+    menu.value = 3
+    assert not told and '<option value="3" selected' in menu.html
+    for sent in (
+        {"act": "set", "value": "1"},
+        {"act": "set", "value": "9"},
+        {"act": "set", "value": "x"},
+        None,
+    ):
+        menu._handle_msg(sent)
+    assert told == [1] and menu.value == 1
+    menu.options = [("other", 7), ("layer 1", 1)]
+    assert menu.value == 1 and told == [1]
+
+
+def test_a_choice_that_is_not_taken_is_drawn_anew():
+    """The browser shows what was picked; markup that stays the same would leave it there."""
+    menu = Choice(
+        "Samples", [("all", 1), ("the selection of now", 2)], 1, lambda _: setattr(menu, "value", 1)
+    )
+    before = menu.html
+    menu._handle_msg({"act": "set", "value": "1"})
+    assert menu.value == 1 and menu.html != before
+    assert menu.html.replace('data-times="1"', 'data-times="0"') == before
 
 
 def test_a_form_tells_what_differs_from_the_defaults():
     seen = []
     form = ParameterForm(seen.append)
     form.show(Everything, {"number": 2.0})
-    first = [row[1] for row in form.view[0]]
-    rest = [row[1] for row in form.view[1]]
-    assert len(first) == form.FIRST and [w.value for w in first] == [3, 2.0] and not form.view[1].visible
-    first[0].value = 4
-    rest[1].value = "b"
+    assert form.view.html.count('class="field"') == form.FIRST and 'value="2.0"' in form.view.html
+    form.view._handle_msg({"act": "set whole", "value": "4"})
+    form.view._handle_msg({"act": "set few", "value": "1"})
     assert seen == [{"whole": 4, "number": 2.0}, {"whole": 4, "number": 2.0, "few": "b"}]
-    first[0].value = 3
+    form.view._handle_msg({"act": "set whole", "value": "3"})
     assert seen[-1] == {"number": 2.0, "few": "b"}
+    form.view._handle_msg({"act": "set whole", "value": "3"})
+    form.view._handle_msg({"act": "set secret", "value": "3"})
+    form.view._handle_msg({"act": "set"})
+    assert len(seen) == 3
+    form.more._handle_msg({"act": "more"})
+    assert form.view.html.count('class="field"') == len(KINDS) + 1 and "fewer" in form.more.html
 
 
 class Solid(Analysis):
@@ -110,11 +154,19 @@ def test_what_can_draw_a_body_offers_it_and_nothing_else_does():
     told = []
     form = ParameterForm(told.append)
     form.show(Solid, {})
-    label, widget = form._first[0]
-    assert "Drawn in" in label.html and list(widget.options) == ["2-D", "3-D"] and widget.value == 2
-    widget.value = 3
+    assert form.view.html.index("Drawn in") < form.view.html.index("Speed")
+    assert ">2-D<" in form.view.html and ">3-D<" in form.view.html and ">7-D<" not in form.view.html
+    form.set("components", "1")
     assert told == [{"components": 3}]
     form.show(Solid, {"components": 7})  # as a script may have asked
-    assert list(form._first[0][1].options) == ["2-D", "3-D", "7-D"] and form._first[0][1].value == 7
+    assert ">7-D<" in form.view.html
+    form.set("components", "0")
+    assert told[-1] == {}
     form.show(Everything, {})
-    assert not any("Drawn in" in row[0].html for row in [*form._first, *form._rest])
+    assert "Drawn in" not in form.view.html
+
+
+def test_numbers_of_a_form_are_finite():
+    assert all(
+        math.isfinite(Setting(Everything.param["number"]).read(text, 5)) for text in ("1e400", "-inf", "3")
+    )

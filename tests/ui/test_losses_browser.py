@@ -298,8 +298,7 @@ def a_cell_opens_and_closes(tabs):
 def color_by(tabs, words, name):
     """Choose a color by its menu; give the place in the palette of each dot that the map then shows."""
     state, before = tabs.session.state, tabs.evaluate("held('map', 'Scatter').place.join()")
-    tabs.page.get_by_role("combobox", name="Color by").click()
-    tabs.page.get_by_role("menuitem", name=words, exact=True).click()
+    tabs.page.get_by_role("combobox", name="Color by").select_option(words)
     wait_until(lambda: state.color_by == name, what="the color")
     tabs.wait_for_function("before => held('map', 'Scatter').place.join() !== before", arg=before)
     return np.array(at_rest(lambda: tabs.evaluate("[...held('map', 'Scatter').place]")))

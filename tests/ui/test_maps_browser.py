@@ -45,8 +45,7 @@ class Maps(Driver):
         self.wait_for_function(f"(found => {wanted})(seen('.label').map(n => n.textContent))")
 
     def pick_samples(self, option):
-        self.page.get_by_role("combobox", name=re.compile("Samples")).click()
-        self.choose(".MuiMenuItem-root, [role=option]", option)
+        self.page.get_by_role("combobox", name="Samples").select_option(option)
 
     def bring(self, path):
         with self.page.expect_file_chooser() as chooser:
@@ -90,7 +89,7 @@ def test_a_map_on_its_way_is_drawn_canceled_and_stopped_beside_another_of_one_la
     page.wait_for_head("PCA of relu2", 1)
     page.wait_in_view(300, 300)
     page.wait_for_labels("Perplexity", "Iterations", gone=("Neighbors",))
-    page.choose(".MuiToggleButton-root", "PCA")
+    page.choose(".switch button", "PCA")
     page.wait_for_head("PCA of relu2")
     page.wait_for_labels("Drawn in", gone=("Perplexity", "Iterations", "Neighbors"))
 
@@ -126,7 +125,7 @@ def test_a_map_is_made_of_a_draw_of_the_selection_and_of_a_file(run, opened, tmp
     page.click("[data-act=all]")
     page.pick_samples("all 300")
     page.wait_in_view(300, 300)
-    page.choose(".MuiToggleButton-root", "3-D")
+    page.choose(".switch button", "3-D")
     page.wait_for_function("seen('button.tool').some(n => n.dataset.value === 'turn')")
 
     ids = run.ids[:50]

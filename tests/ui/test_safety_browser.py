@@ -197,10 +197,8 @@ class Visit(Driver):
 
     def pick(self, label, option):
         """Choose from a menu, by what stands there."""
-        self.page.get_by_role("combobox", name=re.compile(f"^{label}")).click()
-        wanted = f"seen('.MuiMenuItem-root').find(n => n.textContent === {option!r})"
-        self.wait_for_function(wanted)
-        self.evaluate(f"{wanted}.click()")
+        menu = self.page.get_by_role("combobox", name=label, exact=True)
+        menu.select_option(label=option)
         self.settle()
 
     def choose(self, act, value):

@@ -12,7 +12,6 @@ import numpy as np
 import panel as pn
 import param
 from markupsafe import Markup
-from panel.custom import JSComponent
 
 from nnlens.ui.channels.grid import order_of
 from nnlens.ui.channels.heatmap import Floats, Heatmap
@@ -22,6 +21,7 @@ from nnlens.ui.channels.source import ChannelSource
 from nnlens.ui.channels.taking import dialog_out
 from nnlens.ui.channels.top import TopPhotos
 from nnlens.ui.channels.values import Values
+from nnlens.ui.look.component import Component
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import WIDE, icon_button
 from nnlens.ui.look.text import count, decimal, fill, joined, name, percent
@@ -33,7 +33,7 @@ SIDE = 240
 FIXED: dict[str, Any] = {"sizing_mode": "fixed", "styles": {"flex": "none"}}
 
 
-class Outside(JSComponent):
+class Outside(Component):
     """Hears of clicks beside the dialog that hit nothing which acts itself."""
 
     listens = param.Boolean(default=False, doc="Whether the dialog is open.")

@@ -16,7 +16,7 @@ from nnlens.ui.inspector.explanations import Explanations
 from nnlens.ui.inspector.figures import Drawer, Figure, trouble
 from nnlens.ui.inspector.looking import LABEL, PICTURE, PREDICTED, Looking
 from nnlens.ui.look.absent import WHY_SHORT
-from nnlens.ui.look.fields import parameters_of
+from nnlens.ui.look.forms import parameters_of
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.menus import control, line, menu, slider
 from nnlens.ui.look.parts import icon

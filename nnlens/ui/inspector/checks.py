@@ -16,7 +16,7 @@ from nnlens.ui.inspector.charts import Line, lines
 from nnlens.ui.inspector.explanations import Explanations
 from nnlens.ui.inspector.figures import Figure, trouble
 from nnlens.ui.inspector.looking import Looking
-from nnlens.ui.look.fields import parameters_of
+from nnlens.ui.look.forms import parameters_of
 from nnlens.ui.look.parts import icon_button
 from nnlens.ui.look.text import decimal, fill, joined, plain
 

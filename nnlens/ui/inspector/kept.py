@@ -10,7 +10,7 @@ from nnlens.ui.core.catalog import Tool
 from nnlens.ui.core.choices import bind
 from nnlens.ui.core.session import Session
 from nnlens.ui.inspector.looking import PICTURE, Looking
-from nnlens.ui.look.fields import parameters_of
+from nnlens.ui.look.forms import parameters_of
 
 NAMES: Mapping[str, str] = {
     "first": "method", "second": "times", "target": "target", "layer": "mapped", "channel": "mapped-channel",

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 
+from nnlens.ui.look.component import Component
 from nnlens.ui.look.theme import static
 
 Offered = dict[str, Any]
 """``start``, ``end``: what is replaced; ``offers``: a list of ``insert``, ``kind`` and maybe ``whole``."""
 
 
-class Combobox(JSComponent):
+class Combobox(Component):
     """A line of text, taken as it stood when enter was pressed, that nobody but its owner writes into.
 
     Parameters

@@ -1,53 +1,32 @@
-"""Controls: a label at the left, a widget at the right, both 28 px high; the widgets are made from parameters."""
+"""Controls: a label at the left, and at the right a switch or a menu, 28 px high; a line of text.
+
+Switches and menus are the browser's own, in markup: a widget of a library has its own root and its own copy of all
+styles, and a dozen of them took a third of the time in which a page comes to stand. The server hears of a person's
+choice only, and draws what it made of it, so that nothing is written back that was overtaken meanwhile.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import panel as pn
 import panel_material_ui as pmui
-import param
+from markupsafe import Markup
 from panel.models.reactive_html import DOMEvent
 from panel.util import edit_readonly
 
-from nnlens.analysis import Analysis
 from nnlens.ui.look.live import Live
-from nnlens.ui.look.parts import WIDE
+from nnlens.ui.look.menus import menu, switch
 from nnlens.ui.look.text import fill, plain, quoted
 from nnlens.ui.look.theme import static
 
-LABEL_WIDTH = 72
 FEW = 3
 """Up to this many short options stand side by side; more are a menu."""
 SHORT = 22
 """Letters that options side by side may have together."""
+CSS = ["menus.css", "controls.css"]
+ROOM = {"margin": (0, 16)}
 
-# The group overwrites the exact key "& .MuiToggleButton-root.Mui-selected": any other spelling gets through
-SEGMENTS: dict[str, Any] = {
-    "& .MuiToggleButtonGroup-root, &.MuiToggleButtonGroup-root": {
-        "background": "var(--nn-fill)",
-        "padding": "2px",
-        "borderRadius": "6px",
-        "width": "100%",
-    },
-    "& .MuiToggleButton-root": {
-        "flex": 1,
-        "minWidth": 0,
-        "height": "24px",
-        "border": "0 !important",
-        "borderRadius": "4px !important",
-        "padding": "0 4px",
-        "color": "var(--nn-ink2)",
-        "whiteSpace": "nowrap",
-    },
-    "& button.MuiToggleButton-root.Mui-selected": {
-        "fontWeight": 700,
-        "color": "var(--nn-ink) !important",
-        "backgroundColor": "var(--nn-surface) !important",
-        "boxShadow": "0 0 0 1px var(--nn-edge)",
-    },
-}
 SLIM: dict[str, Any] = {
     "sizing_mode": "stretch_width",
     "margin": 0,
@@ -56,31 +35,6 @@ SLIM: dict[str, Any] = {
 }
 
 Option = tuple[str, Any]
-
-
-def labelled(label: str, widget: Any, doc: str = "") -> pn.Row:
-    """Return a row of the controls: the label, whose tooltip is the parameter's doc, and the widget."""
-    words = fill(
-        '<div class="cut sec label" title="{doc}">{label}</div>',
-        doc=quoted(doc or label),
-        label=plain(label, 24),
-    )
-    text = Live(words, css="controls.css", width=LABEL_WIDTH, sizing_mode="fixed", height=28)
-    return pn.Row(text, widget, sizing_mode="stretch_width", margin=(2, 16), height=28, styles={"gap": "8px"})
-
-
-def choice(label: str, options: Sequence[Option], value: Any, chosen: Callable[[Any], Any]) -> Any:
-    """Return a switch of few short options, or a menu of many; equal names are told apart."""
-    named = distinct(options)
-    known = value if any(value == option for option in named.values()) else next(iter(named.values()), None)
-    if 1 < len(named) <= FEW and sum(map(len, named)) <= SHORT:
-        widget = pmui.RadioButtonGroup(
-            label=label, options=named, value=known, color="default", sx=SEGMENTS, **SLIM
-        )
-    else:
-        widget = pmui.Select(label=label, options=named, value=known, **SLIM)
-    widget.param.watch(lambda event: chosen(event.new), "value")
-    return widget
 
 
 class Line(pmui.TextInput):
@@ -120,134 +74,127 @@ def distinct(options: Sequence[Option]) -> dict[str, Any]:
     return named
 
 
-def parameters_of(analysis: type[Analysis]) -> list[param.Parameter]:
-    """List the parameters of an analysis that a person sets, in the order of their declaration."""
-    found = [analysis.param[name] for name in analysis.param if name != "name"]
-    shown = [p for p in found if not p.constant and (p.precedence is None or p.precedence >= 0)]
-    return sorted(shown, key=lambda p: p.precedence or 0)
+def labelled(label: str, control: Markup, doc: str = "", times: int = 0) -> Markup:
+    """Return a row of the controls: the label, whose tooltip is the doc, and the control.
+
+    `times` counts what was set: markup that is new each time is drawn anew, where a control was set to what is
+    not taken too.
+    """
+    return fill(
+        '<div class="field" data-times="{times}"><span class="cut sec label" title="{doc}">{label}</span>{control}'
+        "</div>",
+        times=times,
+        doc=quoted(doc or label),
+        label=plain(label, 24),
+        control=control,
+    )
 
 
-def field(parameter: param.Parameter, value: Any, chosen: Callable[[Any], Any]) -> pn.Row:
-    """Return the control of one parameter.
+def choosing(act: str, label: str, options: Mapping[str, Any], value: Any, few: bool | None = None) -> Markup:
+    """Return a switch of few short options, or a menu of many; what arrives is the place of the option."""
+    places = [(str(place), text) for place, text in enumerate(options)]
+    chosen = next((str(place) for place, option in enumerate(options.values()) if option == value), "")
+    if few is None:
+        few = 1 < len(options) <= FEW and sum(map(len, options)) <= SHORT
+    if few:
+        return switch(label, act, [(text, place) for place, text in places], chosen)
+    return menu(act, label, places, chosen)
+
+
+def chosen_of(options: Mapping[str, Any], place: str) -> Any:
+    """Return the option at a place, as it came from a browser.
+
+    Raises
+    ------
+    LookupError
+        If there is none.
+    """
+    values = list(options.values())
+    if not (place.isascii() and place.isdecimal() and len(place) < 9):
+        raise LookupError(place)
+    return values[int(place)]
+
+
+class Choice(Live):
+    """One of several options, with its label at the left.
 
     Parameters
     ----------
-    parameter : Parameter
-        Tells the kind of widget, the bounds, the label and the tooltip.
+    label : str
+    options : sequence of (str, object)
+        What is shown, and what it stands for; equal names are told apart.
     value : object
-        What it shows.
+        The chosen one; where there is no such option, the first.
     chosen : callable
-        Gets each new value.
-    """
-    label = parameter.label or parameter.name.replace("_", " ").capitalize()
-    return labelled(label, _widget(parameter, label, value, chosen), parameter.doc or "")
-
-
-def axes_field(parameter: param.Parameter, value: int, chosen: Callable[[Any], Any]) -> pn.Row:
-    """Return the switch between a map on a plane and one that can be turned; other numbers come from scripts."""
-    options = [(f"{number}-D", number) for number in sorted({2, 3, value})]
-    return labelled("Drawn in", choice("Drawn in", options, value, chosen), parameter.doc or "")
-
-
-def _widget(parameter: param.Parameter, label: str, value: Any, chosen: Callable[[Any], Any]) -> Any:
-    if isinstance(parameter, param.Selector):
-        options = [(str(text), option) for text, option in parameter.get_range().items()]
-        return choice(label, options, value, chosen)
-    if isinstance(parameter, param.Boolean):
-        widget = pmui.Switch(label="", value=bool(value), size="small", margin=0)
-        widget.param.watch(lambda event: chosen(event.new), "value")
-        return widget
-    if isinstance(parameter, param.Number):
-        return _number(parameter, label, value, chosen)
-    return _text(label, value, chosen)
-
-
-def _number(parameter: param.Number, label: str, value: Any, chosen: Callable[[Any], Any]) -> Any:
-    low, high = parameter.bounds or (None, None)
-    whole = isinstance(parameter, param.Integer)
-    kind = pmui.IntInput if whole else pmui.FloatInput
-    step = parameter.step or (1 if whole else 0.1)
-    widget = kind(label=label, value=value, start=low, end=high, step=step, **SLIM)
-
-    def taken(event: param.parameterized.Event) -> None:
-        if event.new is None and not parameter.allow_None:
-            widget.value = parameter.default
-            return
-        chosen(event.new)
-
-    widget.param.watch(taken, "value")
-    return widget
-
-
-def _text(label: str, value: Any, chosen: Callable[[Any], Any]) -> Any:
-    editable = value is None or isinstance(value, str)
-    widget = pmui.TextInput(label=label, value=str(value or ""), disabled=not editable, **SLIM)
-    if editable:
-        widget.param.watch(lambda event: chosen(event.new or None), "value")
-    return widget
-
-
-class ParameterForm:
-    """The controls of an analysis; those past the first few fold away.
-
-    Parameters
-    ----------
-    changed : callable
-        Gets all values that differ from their defaults, after each change.
+        Gets what a person chooses.
+    doc : str
+        The label's tooltip.
+    bare : bool
+        Whether only a screen reader hears the label.
+    few : bool, optional
+        Whether they stand side by side; when left out, where they are few and short.
     """
 
-    FIRST = 2
+    def __init__(
+        self,
+        label: str,
+        options: Sequence[Option],
+        value: Any,
+        chosen: Callable[[Any], Any],
+        doc: str = "",
+        *,
+        bare: bool = False,
+        few: bool | None = None,
+        **layout: Any,
+    ) -> None:
+        shape = {"css": CSS, "height": 32, **ROOM, **layout}
+        super().__init__(actions={"set": lambda place, _: self._set(place)}, **shape)
+        self._label, self._doc, self._bare, self._few, self._chosen = label, doc, bare, few, chosen
+        self._options, self._times = distinct(options), 0
+        self._value = self._known(value)
+        self._paint()
 
-    def __init__(self, changed: Callable[[dict[str, Any]], Any]) -> None:
-        self._changed = changed
-        self._values: dict[str, Any] = {}
-        self._defaults: dict[str, Any] = {}
-        self._shown: tuple[type[Analysis] | None, dict[str, Any]] = (None, {})
-        self._open = False
-        self.more = Live(
-            actions={"more": self._toggle}, css="controls.css", sizing_mode="stretch_width", height=34
-        )
-        self._rest = pn.Column(**WIDE, visible=False)
-        self._first = pn.Column(**WIDE)
-        self.view = pn.Column(self._first, self._rest, **WIDE)
+    @property
+    def options(self) -> dict[str, Any]:
+        """What can be chosen, by what is shown; set anew, the value stays where it still can be."""
+        return self._options
 
-    def show(self, analysis: type[Analysis], values: Mapping[str, Any]) -> None:
-        """Show the parameters of an analysis with these values, the defaults for the others."""
-        if self._shown == (analysis, dict(values)):
+    @options.setter
+    def options(self, options: Sequence[Option]) -> None:
+        self._options = distinct(options)
+        self._value = self._known(self._value)
+        self._paint()
+
+    @property
+    def value(self) -> Any:
+        """What is chosen; set here, nobody is told."""
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._value = value
+        self._paint()
+
+    def pick(self, value: Any) -> None:
+        """Choose an option as a person does."""
+        self._times += 1
+        self.value = value
+        self._chosen(value)
+
+    def _known(self, value: Any) -> Any:
+        values = list(self._options.values())
+        return value if value in values else next(iter(values), None)
+
+    def _set(self, place: str) -> None:
+        try:
+            value = chosen_of(self._options, place)
+        except LookupError:  # a browser may send anything
             return
-        self._shown = (analysis, dict(values))
-        found = sorted(parameters_of(analysis), key=lambda p: p.name != analysis.axes)
-        self._defaults = {p.name: p.default for p in found}
-        self._values = {p.name: values.get(p.name, p.default) for p in found}
-        rows = [self._row(p, p.name == analysis.axes) for p in found]
-        first = self.FIRST + bool(analysis.axes)
-        self._first.objects, self._rest.objects = rows[:first], rows[first:]
-        self._paint()
-
-    def _row(self, parameter: param.Parameter, axes: bool) -> pn.Row:
-        name = parameter.name
-        return (axes_field if axes else field)(parameter, self._values[name], self._setter(name))
-
-    def _setter(self, name: str) -> Callable[[Any], None]:
-        def chosen(value: Any) -> None:
-            self._values[name] = value
-            differing = {k: v for k, v in self._values.items() if v != self._defaults[k]}
-            self._shown = (self._shown[0], differing)
-            self._changed(differing)
-
-        return chosen
-
-    def _toggle(self, *_: Any) -> None:
-        self._open = not self._open
-        self._paint()
+        self.pick(value)
 
     def _paint(self) -> None:
-        hidden = len(self._rest.objects)
-        self._rest.visible = self._open
-        link = fill(
-            '<button class="link more" type="button" data-act="more" data-key="more" '
-            'aria-expanded="{state}">{words}</button>',
-            state="true" if self._open else "false",
-            words="fewer" if self._open else f"{hidden} more",
-        )
-        self.more.show(link if hidden else fill(""))
+        control = choosing("set", self._label, self._options, self._value, self._few)
+        if self._bare:
+            self.show(fill('<div class="field bare" data-times="{n}">{c}</div>', n=self._times, c=control))
+        else:
+            self.show(labelled(self._label, control, self._doc, self._times))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 
+from nnlens.ui.look.component import Component
 from nnlens.ui.look.live import shared_sheets
 
 
-class FileMenu(JSComponent):
+class FileMenu(Component):
     """A button that offers files, says which is on its way and how far it is, and saves or copies what it is sent."""
 
     title = param.String(default="take this out", doc="The button's tooltip and label.")

@@ -17,8 +17,8 @@ import param
 from bokeh.document import Document
 from bokeh.models import InlineStyleSheet
 from markupsafe import Markup
-from panel.custom import JSComponent
 
+from nnlens.ui.look.component import Component
 from nnlens.ui.look.theme import static
 
 Action = Callable[[str, Mapping[str, Any]], None]
@@ -39,7 +39,7 @@ def shared_sheets(properties: dict[str, Any]) -> dict[str, Any]:
     return properties
 
 
-class Live(JSComponent):
+class Live(Component):
     """Markup with actions.
 
     Parameters

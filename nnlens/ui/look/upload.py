@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 
 from nnlens.errors import SamplesError
+from nnlens.ui.look.component import Component
 from nnlens.ui.look.text import plain
 from nnlens.ui.look.theme import static
 
 
-class FileButton(JSComponent):
+class FileButton(Component):
     """A link that opens the browser's choice of a file.
 
     Parameters

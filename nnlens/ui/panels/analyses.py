@@ -13,7 +13,8 @@ from nnlens.ui.core.extras import take_columns
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop
 from nnlens.ui.core.work import Task, Work
-from nnlens.ui.look.fields import ParameterForm, choice, labelled
+from nnlens.ui.look.fields import Choice
+from nnlens.ui.look.forms import ParameterForm
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL, button, empty
 from nnlens.ui.look.progress import state_words
@@ -48,11 +49,20 @@ class Analyses:
         self._tasks: dict[str, Task] = {}
         self._face: Face | None = None
         guard = session.guard
-        picker = choice("Analysis", [(t.title, t.id) for t in self.tools], self.tool.id, guard(self._pick))
-        layer = choice(
-            "Layer", [(f"{s.title} · {s.dims}", s.name) for s in layers], self.layer, guard(self._pick_layer)
+        picker = Choice(
+            "Analysis",
+            [(t.title, t.id) for t in self.tools],
+            self.tool.id,
+            guard(self._pick),
+            "What is computed.",
         )
-        self._layer_row = labelled("Layer", layer, "The layer whose vectors are looked at.")
+        self._layer_row = Choice(
+            "Layer",
+            [(f"{s.title} · {s.dims}", s.name) for s in layers],
+            self.layer,
+            guard(self._pick_layer),
+            "The layer whose vectors are looked at.",
+        )
         self._form = ParameterForm(guard(self._changed))
         self._doc = Live(css="controls.css", margin=(4, 16))
         self._do = Live(
@@ -61,7 +71,7 @@ class Analyses:
         self._head = Live(css="bottom.css", height=24, margin=(8, 16, 0, 16))
         self._body = pn.Column(**FILL, styles={"overflow": "hidden"})
         controls = pn.Column(
-            labelled("Analysis", picker, "What is computed."),
+            picker,
             self._doc,
             self._layer_row,
             self._form.view,

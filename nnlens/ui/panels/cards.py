@@ -14,10 +14,10 @@ from nnlens.ui.core.choices import choose, follow
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.live import Action
+from nnlens.ui.look.menus import switch
 from nnlens.ui.look.parts import button, class_mark, empty, icon, picture, pin_button, prediction_mark
 from nnlens.ui.look.text import count, exact, fill, joined
 from nnlens.ui.panels.comparing import compared
-from nnlens.ui.panels.menus import switch
 from nnlens.ui.panels.pool import Worst
 
 SELECTION, PINNED, COMPARE = "selection", "pinned", "compare"

@@ -17,12 +17,12 @@ from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.look.live import Live
+from nnlens.ui.look.menus import choice, switch
 from nnlens.ui.look.parts import FILL, icon, icon_button, picture
 from nnlens.ui.look.text import count, decimal, fill, joined, percent, plain
 from nnlens.ui.look.theme import static
 from nnlens.ui.panels.crossing import NORMS, Confusion, Side, side, sides
 from nnlens.ui.panels.matrix import ConfusionMatrix, confusion
-from nnlens.ui.panels.menus import choice, switch
 
 LISTED = 60
 """Pairs that are listed."""

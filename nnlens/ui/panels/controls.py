@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 
 from nnlens.lens.requesting import is_key
 from nnlens.ui.core.aside import aside
 from nnlens.ui.core.data import CLASS_LOSS
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop, Which
-from nnlens.ui.look.fields import SEGMENTS, SLIM, ParameterForm, choice, labelled
+from nnlens.ui.look.fields import Choice
+from nnlens.ui.look.forms import ParameterForm
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import WIDE, icon
 from nnlens.ui.look.text import fill, plain
@@ -37,8 +35,6 @@ Loss: the stronger, the higher. Label × loss: the color of the label, stronger 
 
 
 OWN = "A map that was made elsewhere: two or three numbers a sample, in the order of the run or with a column id."
-ECHO = 4.0
-"""Seconds after the state changed a widget in which the value of before is taken for an echo of Panel, not a choice."""
 
 
 class MapControls:
@@ -49,12 +45,23 @@ class MapControls:
         self.which: Which = "a"
         self._layers = [(f"{stop.title} · {stop.dims}", stop.name) for stop in layers]
         guard = session.guard
-        self._switch = pmui.RadioButtonGroup(
-            label="map", options={"A": "a", "B": "b"}, value="a", color="default", sx=SEGMENTS, **SLIM
+        self._switch = Choice(
+            "map",
+            [("A", "a"), ("B", "b")],
+            "a",
+            guard(self._switched),
+            bare=True,
+            few=True,
+            margin=(10, 16, 2, 16),
         )
-        self._layer = choice("Layer", self._layers, None, guard(lambda layer: self._want(layer=layer)))
-        self._methods = pn.Column(**WIDE)
-        self._method: Any = None
+        self._layer = Choice(
+            "Layer",
+            self._layers,
+            None,
+            guard(lambda layer: self._want(layer=layer)),
+            "The layer whose vectors the map shows; the strip above picks it too.",
+        )
+        self._method = Choice("Method", [], None, guard(self._want_method), self._docs())
         self._offer()
         self._own = FileButton(
             self._taken, guard, label="own coordinates…", title=OWN, accept=",".join(ENDINGS), limit=LARGEST
@@ -67,17 +74,12 @@ class MapControls:
             css="controls.css",
             height=34,
         )
-        self._showing = False
-        self._left: dict[str, tuple[Any, float]] = {}
-        self._switch.param.watch(guard(self._switched), "value")
         session.state.param.watch(guard(lambda _: self.show()), ["map_a", "map_b"])
         projecting.param.watch(guard(lambda _: self._paint()), "changes")
         self.view = pn.Column(
-            pn.Row(self._switch, sizing_mode="stretch_width", margin=(10, 16, 4, 16), height=28),
-            labelled(
-                "Layer", self._layer, "The layer whose vectors the map shows; the strip above picks it too."
-            ),
-            self._methods,
+            self._switch,
+            self._layer,
+            self._method,
             self._own,
             self._made_of.view,
             self._form.view,
@@ -90,43 +92,34 @@ class MapControls:
         """Show the state of the map that the switch names."""
         state = self.projecting.state(self.which)
         titles = {w: self.projecting.title_of(self.projecting.state(w).layer) for w in ("a", "b")}
-        self._showing = True
-        try:
-            with pn.io.hold():
-                options = {f"A · {plain(titles['a'], 14)}": "a", f"B · {plain(titles['b'], 14)}": "b"}
-                if self._switch.options != options:
-                    self._switch.options = options
-                    self._switch.param.trigger(
-                        "value"
-                    )  # the browser knows options by their words, which are new
-                if state.layer:
-                    self._put("layer", self._layer, state.layer)
-                if self._made_of.value != state.samples:
-                    self._left["samples"] = self._made_of.value, time.monotonic()
-                self._made_of.show(state.samples)
-                tool = self.projecting.catalog.tool(state.analysis)
-                for part in (self._made_of.view, self._form.view, self._form.more):
-                    part.visible = tool is not None
-                if tool is not None:
-                    self._put("analysis", self._method, tool.id)
-                    self._form.show(tool.cls, state.parameters)
-                elif is_key(state.analysis):
-                    self._offer(state.analysis)
-                    self._put("analysis", self._method, state.analysis)
-                self._paint()
-        finally:
-            self._showing = False
+        with pn.io.hold():
+            self._switch.options = [
+                (f"A · {plain(titles['a'], 14)}", "a"),
+                (f"B · {plain(titles['b'], 14)}", "b"),
+            ]
+            if state.layer:
+                self._layer.value = state.layer
+            self._made_of.show(state.samples)
+            tool = self.projecting.catalog.tool(state.analysis)
+            for part in (self._made_of.view, self._form.view, self._form.more):
+                part.visible = tool is not None
+            if tool is not None:
+                self._method.value = tool.id
+                self._form.show(tool.cls, state.parameters)
+            elif is_key(state.analysis):
+                self._offer(state.analysis)
+                self._method.value = state.analysis
+            self._paint()
 
     def _offer(self, key: str = "") -> None:
         """Offer what can draw a map, and the maps that were made elsewhere; again where one of a key is new."""
-        if self._method is not None and key in self._method.options.values():
+        if key in self._method.options.values():
             return
         catalog = self.projecting.catalog
         tools = [(tool.title, tool.id) for tool in catalog.projections]
         options = [*tools, *stored_maps(self.projecting.lens, catalog)]
-        wanted = lambda method: self._want(analysis=method, parameters={})  # noqa: E731
-        self._method = choice("Method", options, key or None, self.session.guard(wanted))
-        self._methods[:] = [labelled("Method", self._method, self._docs())] if len(options) > 1 else []
+        self._method.options = options
+        self._method.visible = len(options) > 1
 
     def _taken(self, name: str, content: bytes) -> None:
         """Show the coordinates of a file that was chosen, once it is read: other pages do not wait for that."""
@@ -150,29 +143,15 @@ class MapControls:
     def _docs(self) -> str:
         return "\n".join(f"{tool.title}: {tool.doc}" for tool in self.projecting.catalog.projections)
 
-    def _switched(self, event: Any) -> None:
-        if not self._showing:
-            self.which = event.new
-            self.show()
-            self._left.clear()  # a person did this, and may well want on this map what the other one shows
-
-    def _put(self, what: str, widget: Any, value: Any) -> None:
-        """Set a widget, and remember what it showed until now."""
-        if widget.value != value:
-            self._left[what] = widget.value, time.monotonic()
-            widget.value = value
+    def _switched(self, which: Which) -> None:
+        self.which = which
+        self.show()
 
     def _want(self, **changes: Any) -> None:
-        if self._showing:
-            return
-        if any(self._echoed(what, value) for what, value in changes.items()):
-            self.show()  # a map that somebody waits for is not thrown away for the one before
-        else:
-            self.projecting.want(self.which, **changes)
+        self.projecting.want(self.which, **changes)
 
-    def _echoed(self, what: str, value: Any) -> bool:
-        left, since = self._left.get(what, (None, -math.inf))
-        return value == left and time.monotonic() - since < ECHO
+    def _want_method(self, method: str) -> None:
+        self._want(analysis=method, parameters={})
 
     def _paint(self) -> None:
         """Show the button where something can be computed, and the job where it is."""
@@ -198,22 +177,26 @@ class ColorChoice:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.view = pn.Column(**WIDE)
-        session.param.watch(session.guard(lambda _: self._build()), "columns")
+        self.view = Choice(
+            "Color by", self._options(), session.state.color_by, session.guard(self._choose), COLORS_DOC
+        )
+        session.param.watch(session.guard(lambda _: self._renew()), "columns")
         session.state.param.watch(session.guard(lambda event: self._follow(event.new)), "color_by")
-        self._build()
 
-    def _build(self) -> None:
-        state = self.session.state
-        extras = [(plain(name.replace("_", " "), 24), name) for name in self.session.data.extras]
-        chosen = self.session.guard(lambda variable: setattr(state, "color_by", variable))
-        own = [color for color in COLORS if color[1] in self.session.data.colorings]
-        self._widget = choice("Color by", [*own, *extras], state.color_by, chosen)
-        self.view[:] = [labelled("Color by", self._widget, COLORS_DOC)]
+    def _options(self) -> list[tuple[str, str]]:
+        data = self.session.data
+        extras = [(plain(name.replace("_", " "), 24), name) for name in data.extras]
+        return [*(color for color in COLORS if color[1] in data.colorings), *extras]
+
+    def _choose(self, variable: str) -> None:
+        self.session.state.color_by = variable
+
+    def _renew(self) -> None:
+        self.view.options = self._options()
+        self._follow(self.session.state.color_by)
 
     def _follow(self, variable: str) -> None:
-        if self._widget.value != variable:
-            self._widget.value = variable
+        self.view.value = variable
 
 
 def build(session: Session, projecting: Projecting, layers: Sequence[Stop]) -> tuple[pn.Column, FilterField]:

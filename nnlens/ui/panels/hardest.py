@@ -27,10 +27,10 @@ from nnlens.ui.core.trained import RULE, trained
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.core.work import Task, Work
 from nnlens.ui.look.live import Live
+from nnlens.ui.look.menus import switch
 from nnlens.ui.look.parts import FILL, button, class_mark, empty, icon, picture
 from nnlens.ui.look.progress import bar, state_words
 from nnlens.ui.look.text import count, decimal, error_words, fill, joined, plain, quoted, share
-from nnlens.ui.panels.menus import switch
 from nnlens.ui.panels.pool import Ranking
 from nnlens.ui.panels.table import sample_frame
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 
+from nnlens.ui.look.component import Component
 from nnlens.ui.look.theme import static
 
 HELP: tuple[tuple[str, str], ...] = (
@@ -35,7 +35,7 @@ POINTER: tuple[tuple[str, str], ...] = (
 )
 
 
-class Keys(JSComponent):
+class Keys(Component):
     """Listens to the keyboard.
 
     Parameters

@@ -12,6 +12,7 @@ from nnlens.ui.core.taking import headed
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.core.work import Work
 from nnlens.ui.look.live import Live
+from nnlens.ui.look.menus import choice, switch
 from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.text import fill, plain
 from nnlens.ui.look.theme import static
@@ -19,7 +20,6 @@ from nnlens.ui.panels import spread
 from nnlens.ui.panels.hardest import Hardest
 from nnlens.ui.panels.histogram import LossHistogram
 from nnlens.ui.panels.loss_scatter import LossScatter
-from nnlens.ui.panels.menus import choice, switch
 from nnlens.ui.panels.spread_taking import scatter_out
 
 SCATTER, HISTOGRAM = "scatter", "histogram"

@@ -10,10 +10,11 @@ import param
 
 from nnlens.state import Draw, Selection
 from nnlens.ui.core.session import Session
-from nnlens.ui.look.fields import choice, field, labelled
+from nnlens.ui.look.fields import Choice
+from nnlens.ui.look.forms import Setting, Settings
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import WIDE, button
-from nnlens.ui.look.text import count, fill
+from nnlens.ui.look.text import count, fill, joined
 
 ALL, RANDOM, SELECTED = "all", "random", "selected"
 Samples = Draw | Selection | None
@@ -38,33 +39,36 @@ class MadeOf:
     def __init__(self, session: Session, chosen: Callable[[Samples], Any]) -> None:
         self.session, self._chosen = session, chosen
         self.value: Samples = None
-        self._showing = self._nothing = False
+        self._nothing, self._times = False, 0
         options = [(f"all {count(len(session.data))}", ALL), ("random", RANDOM), ("the selection", SELECTED)]
-        self._kind = choice("Samples", options, ALL, session.guard(self._picked))
+        self._kind = Choice("Samples", options, ALL, session.guard(self._picked), DOC)
         self._draw = Draw(min(1000, len(session.data)))
-        self._numbers = pn.Column(**WIDE, visible=False)
+        self._numbers = Settings(session.guard(self._redraw), visible=False)
         self._note = Live(
             actions={"take": lambda *_: self._take()}, guard=session.guard, css="controls.css", visible=False
         )
         session.hub.register("samples of the map", lambda _: self._tell())
-        self.view = pn.Column(labelled("Samples", self._kind, DOC), self._numbers, self._note, **WIDE)
+        self.view = pn.Column(self._kind, self._numbers, self._note, **WIDE)
 
     def show(self, value: Samples) -> None:
         """Show of which samples the map is made."""
-        self.value, self._nothing, self._showing = value, False, True
-        try:
-            kind = RANDOM if isinstance(value, Draw) else SELECTED if isinstance(value, Selection) else ALL
-            if self._kind.value != kind:
-                self._kind.value = kind
-            if isinstance(value, Draw) and (value != self._draw or not self._numbers.objects):
-                self._draw = value
-                self._numbers.objects = self._fields()
-            self._numbers.visible = kind == RANDOM
-            self._tell()
-        finally:
-            self._showing = False
+        self.value, self._nothing = value, False
+        kind = RANDOM if isinstance(value, Draw) else SELECTED if isinstance(value, Selection) else ALL
+        if self._kind.value != kind:
+            self._kind.value = kind
+        if isinstance(value, Draw):
+            self._draw = value
+            self._paint_draw()
+        self._numbers.visible = kind == RANDOM
+        self._tell()
 
-    def _fields(self) -> list[pn.Row]:
+    def _paint_draw(self) -> None:
+        """Show how many are drawn, and by which seed."""
+        number, seed = self._settings()
+        rows = number.row(self._draw.number, self._times), seed.row(self._draw.seed, self._times)
+        self._numbers.show(joined(rows))
+
+    def _settings(self) -> tuple[Setting, Setting]:
         """Make the controls of a draw."""
         number = param.Integer(
             self._draw.number,
@@ -75,20 +79,22 @@ class MadeOf:
         seed = param.Integer(
             self._draw.seed, bounds=(0, None), label="Seed", doc="The same seed draws the same samples."
         )
-        guard = self.session.guard
-        return [
-            field(number, self._draw.number, guard(lambda value: self._redraw(Draw(value, self._draw.seed)))),
-            field(seed, self._draw.seed, guard(lambda value: self._redraw(Draw(self._draw.number, value)))),
-        ]
+        return Setting(number, name="number"), Setting(seed, name="seed")
 
-    def _redraw(self, draw: Draw) -> None:
-        if not self._showing and draw != self._draw:
-            self._draw = draw
-            self._chosen(draw)
+    def _redraw(self, name: str, text: str) -> None:
+        """Draw as many, or by such a seed, as was entered."""
+        number, seed = self._settings()
+        now = {"number": self._draw.number, "seed": self._draw.seed}
+        for setting in (number, seed):
+            if setting.name == name:
+                now[name] = setting.read(text, now[name])
+        self._times += 1
+        changed, self._draw = Draw(**now) != self._draw, Draw(**now)
+        self._paint_draw()
+        if changed:
+            self._chosen(self._draw)
 
     def _picked(self, kind: str) -> None:
-        if self._showing:
-            return
         if kind == SELECTED:
             self._take()
         else:

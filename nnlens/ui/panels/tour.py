@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 
+from nnlens.ui.look.component import Component
 from nnlens.ui.look.theme import static
 
 
-class Tour(JSComponent):
+class Tour(Component):
     """Points at one part of the page after the other.
 
     It lies beside what it tells of, takes no click and no key but its own, and comes of itself but once: the browser

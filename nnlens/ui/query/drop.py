@@ -8,15 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 
 from nnlens.errors import SamplesError
 from nnlens.lens.outside import LARGEST_FILE, check_size
+from nnlens.ui.look.component import Component
 from nnlens.ui.look.text import plain
 from nnlens.ui.look.theme import static
 
 
-class ImageDrop(JSComponent):
+class ImageDrop(Component):
     """Listens for pictures on the whole page.
 
     Parameters

@@ -20,7 +20,7 @@ from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.taking import cornered
 from nnlens.ui.core.work import Work
-from nnlens.ui.look.fields import SLIM, Line, choice
+from nnlens.ui.look.fields import SLIM, Choice, Line
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.text import plain
@@ -89,10 +89,10 @@ class Query(Hideable):
         self.input = Line(
             guard(self.by_id), label="Sample", placeholder="Sample id, then enter", max_length=20, **SLIM
         )
-        self._layers = choice("Layer", [(name, name) for name in names], self.layer, guard(self._pick_layer))
-        self._metrics = choice(
-            "Measure", [(words, key) for key, words in METRICS.items()], "L2", guard(self._pick_metric)
-        )
+        layers = [(name, name) for name in names]
+        metrics = [(words, key) for key, words in METRICS.items()]
+        self._layers = Choice("Layer", layers, self.layer, guard(self._pick_layer))
+        self._metrics = Choice("Measure", metrics, "L2", guard(self._pick_metric))
         actions = {
             "focus": lambda sample, _: self._focus(int(sample)),
             "select": lambda *_: self.select(),
@@ -114,11 +114,10 @@ class Query(Hideable):
         follow(session, "query", self._linked)
 
     def _controls(self) -> pn.Column:
-        rows = [
-            pn.Row(widget, sizing_mode="stretch_width", margin=(8, 16, 0, 16), height=28)
-            for widget in (self.input, self._layers, self._metrics)
-        ]
-        return pn.Column(*rows, self.choose, width=231, sizing_mode="stretch_height", margin=0)
+        line = pn.Row(self.input, sizing_mode="stretch_width", margin=(8, 16, 4, 16), height=28)
+        return pn.Column(
+            line, self._layers, self._metrics, self.choose, width=231, sizing_mode="stretch_height", margin=0
+        )
 
     # ----------------------------------------------------------------------------------------------------- asking
     def by_id(self, text: str) -> None:
