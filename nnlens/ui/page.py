@@ -27,6 +27,7 @@ from nnlens.ui.core.url import Address
 from nnlens.ui.core.walk import Walk
 from nnlens.ui.core.work import Work
 from nnlens.ui.inspector.column import inspector_views
+from nnlens.ui.look.overlay import Overlay
 from nnlens.ui.look.parts import FILL, pane
 from nnlens.ui.look.shell import adopt, asked_theme, put, shell
 from nnlens.ui.look.text import percent
@@ -95,7 +96,8 @@ class Explorer:
             Channels(self.session, self.work, self.catalog, self.stops) if self.catalog.feature_maps else None
         )
         self.tour = Tour(scored=data.scored)
-        self.help = Help(self.session, lens, self.catalog, self.tour)
+        self.overlay = Overlay()
+        self.help = Help(self.session, lens, self.catalog, self.tour, self.overlay)
         self.facts = Facts(self.session, runs, open_run)
         self.below = Below(
             *(self.session, lens, self.walk, self.work, self.catalog, self.stops, self.channels),
@@ -214,7 +216,7 @@ class Explorer:
 
     def _body(self) -> pn.Column:
         session = self.session
-        strip = Architecture(session, self.stops, self.work, self.catalog)
+        strip = Architecture(session, self.stops, self.work, self.catalog, self.overlay)
         column, _ = controls.build(session, self.projecting, self.stops)
         self._controls = pane(
             "c", column, scroll=True, css_classes=["drawer"], stylesheets=[static("drawer.css")]
@@ -228,10 +230,9 @@ class Explorer:
             pane("t", self.below.bottom.view),
             *([self.channels.dialog.view] if self.channels else []),
             Banners(session).view,
-            self.help.view,
+            self.overlay.view,
             self.tour,
             *([ImageDrop(self.below.by_picture, session.guard)] if self.below.can_query else []),
-            *strip.dialogs,
             self._keys(),  # the last: where it stands, all stands
             **FILL,
             stylesheets=[static("grid.css")],

@@ -17,6 +17,7 @@ from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
 from nnlens.ui.core.url import from_query, to_query
 from nnlens.ui.core.work import Work
+from nnlens.ui.look.overlay import Overlay
 
 LAYERS = [LayerInfo("conv", "Conv2d", (4, 8, 8)), LayerInfo("far", "Conv2d", (4, 4, 4))]
 
@@ -99,7 +100,7 @@ def test_a_face_goes_from_its_lowest_to_its_highest_value():
 
 def test_folds_of_the_address_are_those_that_the_network_has(tiny_lens):
     session, catalog = Session(tiny_lens), Catalog(tiny_lens.registry)
-    strip = Architecture(session, stops(tiny_lens.store), Work(session), catalog).strip
+    strip = Architecture(session, stops(tiny_lens.store), Work(session), catalog, Overlay()).strip
     assert strip.scene.groups, "nothing to fold"
     before = strip.view.html
     strip._fold(next(iter(strip.scene.groups)))

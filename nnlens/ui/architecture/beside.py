@@ -1,11 +1,9 @@
-"""What stands beside the strip: the model's name and size, what the faces and the bold numbers are, two dialogs."""
+"""Beside the strip: the model's name and size, what the faces and the bold numbers are, and two texts to read."""
 
 from __future__ import annotations
 
 import math
 
-import panel as pn
-import panel_material_ui as pmui
 from markupsafe import Markup
 
 from nnlens.ui.architecture.datacard import DataCard
@@ -15,6 +13,7 @@ from nnlens.ui.architecture.summary import model_summary
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.live import Live
 from nnlens.ui.look.menus import menu
+from nnlens.ui.look.overlay import Overlay
 from nnlens.ui.look.parts import button, icon_button
 from nnlens.ui.look.text import count, fill, name, plain, quoted, seconds
 
@@ -28,11 +27,12 @@ class Beside:
     measures : Measures
     focused : Focused
         The faces.
+    overlay : Overlay
+        Where summary and data card are read.
     """
 
-    def __init__(self, session: Session, measures: Measures, focused: Focused) -> None:
-        self.session, self.measures, self.focused = session, measures, focused
-        self._card = DataCard(session)
+    def __init__(self, session: Session, measures: Measures, focused: Focused, overlay: Overlay) -> None:
+        self.session, self.measures, self.focused, self.overlay = session, measures, focused, overlay
         actions = {
             "summary": lambda *_: self._show_summary(),
             "data": lambda *_: self._show_data(),
@@ -47,11 +47,6 @@ class Beside:
             sizing_mode="stretch_height",
             css_classes=["about"],
         )
-        words = Live(css=["help.css", "summary.css"], guard=session.guard)
-        words.show(model_summary(session))
-        self._summary = _dialog(words, "The network, layer by layer")
-        self._data = _dialog(self._card.view, "The data")
-        self.dialogs = [self._summary, self._data]
         measures.param.watch(session.guard(lambda _: self.paint()), "changes")
         session.hub.register("beside the strip", lambda _: self.paint(), "focus")
         self.paint()
@@ -120,20 +115,15 @@ class Beside:
         return f"{doc} For {missing} layer{'' if missing == 1 else 's'}: {time}."
 
     def _show_summary(self) -> None:
-        self._summary.open = True
+        self.overlay.open("The network, layer by layer", self._summary)
+
+    def _summary(self) -> Live:
+        return Live(model_summary(self.session), css=["help.css", "summary.css"], guard=self.session.guard)
 
     def _show_data(self) -> None:
-        self._card.open()
-        self._data.open = True
+        self.overlay.open("The data", self._data)
 
-
-def _dialog(view: Live, title: str) -> pmui.Dialog:
-    return pmui.Dialog(
-        pn.Column(view, sizing_mode="stretch_width"),
-        title=title,
-        open=False,
-        show_close_button=True,
-        close_on_click=True,
-        scroll="paper",
-        width_option="md",
-    )
+    def _data(self) -> Live:
+        card = DataCard(self.session)
+        card.open()
+        return card.view

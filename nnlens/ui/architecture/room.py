@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import panel as pn
 
 from nnlens.ui.architecture.beside import Beside
@@ -14,6 +12,7 @@ from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop
 from nnlens.ui.core.work import Work
+from nnlens.ui.look.overlay import Overlay
 from nnlens.ui.look.parts import FILL
 
 
@@ -27,17 +26,18 @@ class Architecture:
         Layers that a map can show.
     work : Work
     catalog : Catalog
+    overlay : Overlay
+        Where summary and data card are read.
 
     Attributes
     ----------
     view : Row
-    dialogs : list
-        The summary and the data card; they stand anywhere on the page.
     """
 
-    def __init__(self, session: Session, stops: list[Stop], work: Work, catalog: Catalog) -> None:
+    def __init__(
+        self, session: Session, stops: list[Stop], work: Work, catalog: Catalog, overlay: Overlay
+    ) -> None:
         measures = Measures(session, work, catalog)
         self.strip = Strip(session, stops, work, catalog, measures)
-        beside = Beside(session, measures, self.strip.focused)
+        beside = Beside(session, measures, self.strip.focused, overlay)
         self.view = pn.Row(beside.view, self.strip.view, strip_out(self.strip), **FILL)
-        self.dialogs: list[Any] = beside.dialogs

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import panel_material_ui as pmui
 from markupsafe import Markup
 
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.live import Live
+from nnlens.ui.look.overlay import Overlay
 from nnlens.ui.look.parts import button
 from nnlens.ui.look.text import fill, joined
 from nnlens.ui.panels import about
@@ -20,28 +20,30 @@ if TYPE_CHECKING:
     from nnlens.lens import Lens
 
 
-class Help:
-    """A dialog with the keys of the page, and with model, data, versions and license; begins the tour."""
+TITLE = "Keys and about"
 
-    def __init__(self, session: Session, lens: Lens, catalog: Catalog, tour: Tour) -> None:
-        self.tour = tour
-        actions = {"tour": lambda *_: self._begin()}
-        text = Live(_page(about.facts(session, lens, catalog)), actions, session.guard, css="help.css")
-        self.view = pmui.Dialog(
-            text,
-            title="Keys and about",
-            open=False,
-            show_close_button=True,
-            close_on_click=True,
-            width_option="md",
-        )
+
+class Help:
+    """A text with the keys of the page, and with model, data, versions and license; begins the tour."""
+
+    def __init__(self, session: Session, lens: Lens, catalog: Catalog, tour: Tour, overlay: Overlay) -> None:
+        self.session, self.lens, self.catalog = session, lens, catalog
+        self.tour, self.overlay = tour, overlay
 
     def open(self) -> None:
         """Show it, or hide it where it is shown."""
-        self.view.open = not self.view.open
+        if self.overlay.shows(TITLE):
+            self.overlay.close()
+        else:
+            self.overlay.open(TITLE, self._text)
+
+    def _text(self) -> Live:
+        actions = {"tour": lambda *_: self._begin()}
+        told = about.facts(self.session, self.lens, self.catalog)
+        return Live(_page(told), actions, self.session.guard, css="help.css")
 
     def _begin(self) -> None:
-        self.view.open = False
+        self.overlay.close()
         self.tour.begin()
 
 
