@@ -165,3 +165,38 @@ def test_to_forget_asks_the_process_that_holds_the_model(lens):
     forget(Lens(lens.store, lens.model, jobs=jobs), Weights(Path("gone.pth")))
     assert [function for _, function in asked] == ["nnlens.lens.tasks:forget"]
     assert "zoo:digits" in asked[0][0]
+
+
+@pytest.mark.slow  # TensorFlow alone takes six seconds to come
+def test_keras_gives_what_a_run_of_their_own_gives(folder, picture):
+    keras = pytest.importorskip("keras", reason="Keras is an extra")
+    sample, content = picture
+
+    def network(seed):
+        keras.utils.set_random_seed(seed)
+        conv = keras.layers.Conv2D(4, 3, activation="relu", name="conv")
+        parts = [keras.Input((8, 8, 1)), conv, keras.layers.Flatten(), keras.layers.Dense(10, name="fc")]
+        return keras.Sequential(parts)
+
+    def run(source, name, **options):
+        model = load_model(source, preprocess=nnlens.Preprocess(8, order="grey"), **options)
+        with pytest.warns(NearChanceWarning):  # nobody trained it
+            return Lens(capture(model, load_samples("digits", "test", limit=40), folder / name), model)
+
+    file = folder / "other.weights.h5"
+    network(1).save_weights(file)
+    lens, other = run(network(0), "keras"), run(file, "other keras", architecture=lambda: network(0))
+    before = lens.model.model.get_weights()
+    weights = submit_weights(lens, file).result(timeout=60)
+    seen = submit_outside(lens, content, "fc", weights).result(timeout=60)
+    inputs = other.model.prepare(other.store.images([sample]))
+    np.testing.assert_array_equal(seen.logits, other.model.predict(inputs)[0])
+    for method, asked in (("saliency", {}), ("gradcam", {"layer": "conv"})):
+        found = submit_explained(lens, content, method, weights=weights, **asked).result(timeout=60)
+        expected = other.run(method, sample=[sample], **asked)
+        np.testing.assert_array_equal(found["attribution"], expected["attribution"])
+        assert not np.array_equal(
+            found["attribution"], lens.run(method, sample=[sample], **asked)["attribution"]
+        )
+    for value, still in zip(before, lens.model.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, still)
