@@ -212,7 +212,10 @@ def test_weights_arrive_whole_in_pieces(arriving, size):
     made, came = arriving
     content = np.random.default_rng(0).bytes(size)
     drop = Sent(None, lambda function: function, made)
+    told: list[str] = []
+    made._moved = lambda begun: told.append(made.coming)
     assert drop.send("net.pth", content) == -(-size // PIECE) and came == [("net.pth", content)]
+    assert told == [f"net.pth · {100 * at // size} %" for at in range(0, size, PIECE)] and not made.coming
 
 
 def test_what_is_no_piece_ends_a_file(arriving):

@@ -32,13 +32,25 @@ class Arriving:
         Gets the name and the size before anything is read, and raises what is wrong with them.
     taken : callable
         Gets the path of a file that is complete; it belongs to whoever is called.
+    moved : callable
+        Called when there is more of a file, or it is given up; gets whether it has just begun.
     """
 
-    def __init__(self, check: Callable[[str, int], Any], taken: Callable[[Path], Any]) -> None:
-        self._check, self._taken = check, taken
+    def __init__(
+        self,
+        check: Callable[[str, int], Any],
+        taken: Callable[[Path], Any],
+        moved: Callable[[bool], Any] = lambda _: None,
+    ) -> None:
+        self._check, self._taken, self._moved = check, taken, moved
         self._folder: Path | None = None
         self._count = self._size = self._got = 0
         self._path: Path | None = None
+
+    @property
+    def coming(self) -> str:
+        """The file on its way and how much of it is there, in words; empty where none is."""
+        return "" if self._path is None else f"{self._path.name} · {100 * self._got // self._size} %"
 
     def begin(self, name: object, size: object) -> int:
         """Make room for a file; returns the byte from which on it is wanted.
@@ -59,6 +71,7 @@ class Arriving:
         self._path = place / _file_name(told)
         self._path.touch()
         self._size, self._got = size, 0
+        self._moved(True)
         return 0
 
     def add(self, at: object, piece: bytes) -> int | None:
@@ -74,10 +87,17 @@ class Arriving:
         if at != self._got or not piece or len(piece) > PIECE or self._got + len(piece) > self._size:
             self._give_up()
             raise _broken()
-        with self._path.open("ab") as file:
-            file.write(piece)
+        try:
+            with self._path.open("ab") as file:
+                file.write(piece)
+        except OSError as error:
+            self._give_up()
+            raise ModelError(
+                f"The file cannot be kept: {error.strerror}.", "Make room in the folder for temporary files."
+            ) from error
         self._got += len(piece)
         if self._got < self._size:
+            self._moved(False)
             return self._got
         path, self._path = self._path, None
         self._taken(path)
@@ -94,6 +114,7 @@ class Arriving:
         if self._path is not None:
             remove(self._path)
             self._path = None
+            self._moved(False)
 
     def close(self) -> None:
         """Remove all that came."""

@@ -34,7 +34,7 @@ class Networks:
     lens : Lens
     work : Work
     opened : callable
-        Called when weights have come, to show what is to be done with them.
+        Called when weights begin to come, to show what is to be done with them.
 
     Attributes
     ----------
@@ -42,8 +42,6 @@ class Networks:
         Where they come in.
     weights : Weights or None
         Those that fit.
-    coming : str
-        The name of the file that is being read.
     seen : Outside or None
         What the network with these weights makes of the picture.
     changed : callable
@@ -56,14 +54,14 @@ class Networks:
         self, session: Session, lens: Lens, work: Work, opened: Callable[[], Any] = lambda: None
     ) -> None:
         self.session, self.lens, self.work, self._opened = session, lens, work, opened
-        self.arriving = Arriving(lambda name, size: check_weights(lens, name, size), self.take)
+        self.arriving = Arriving(lambda name, size: check_weights(lens, name, size), self.take, self._moved)
         self.weights: Weights | None = None
-        self.coming = ""
         self.seen: Outside | None = None
         self.changed: Callable[[], Any] = lambda: None
         self.renewed: Callable[[], Any] = lambda: None
         self._chosen, self._picture = OWN, b""
         self._reading: tuple[Path, Task] | None = None
+        self._read = ""
         self._looking: Task | None = None
         if session.served:
             pn.state.on_session_destroyed(lambda _: self.close())
@@ -78,17 +76,26 @@ class Networks:
         """The weights that are asked about; None for those of the run."""
         return self.weights if self._chosen == OTHER else None
 
+    @property
+    def coming(self) -> str:
+        """The file that comes or is being read, in words; empty where none is."""
+        return self.arriving.coming or self._read
+
+    def _moved(self, begun: bool) -> None:
+        if begun:
+            self._opened()
+        self.changed()
+
     # ----------------------------------------------------------------------------------------------------- weights
     def take(self, path: Path) -> None:
         """Have a file read, aside; until it fits, all stays as it is."""
         self._leave_reading()
-        self._opened()
         try:
             job = submit_weights(self.lens, path)
         except NNLensError:
             remove(path)
             raise
-        self.coming = path.name
+        self._read = path.name
         task = self.work.follow(
             job,
             f"Weights of {plain(path.name, 40)}",
@@ -97,13 +104,13 @@ class Networks:
             left=lambda: self._ended(path, None),
         )
         # a job that has ended already has told of it before this
-        self._reading = (path, task) if self.coming else None
+        self._reading = (path, task) if self._read else None
         self.changed()
 
     def _fit(self, weights: Weights) -> None:
         """Take weights that fit in place of those before; they are what is asked about now."""
         before, self.weights = self.weights, weights
-        self._reading, self.coming, self._chosen = None, "", OTHER
+        self._reading, self._read, self._chosen = None, "", OTHER
         if before is not None:
             self._free(before)
         for note in weights.notes:
@@ -113,7 +120,7 @@ class Networks:
 
     def _ended(self, path: Path, error: BaseException | None) -> None:
         remove(path)
-        self._reading, self.coming = None, ""
+        self._reading, self._read = None, ""
         if error is not None:
             self.session.report(error)
         self.changed()
@@ -123,7 +130,7 @@ class Networks:
             path, task = self._reading
             self.work.drop(task)
             remove(path)
-            self._reading, self.coming = None, ""
+            self._reading, self._read = None, ""
 
     def _free(self, weights: Weights) -> None:
         remove(weights.path)
@@ -167,7 +174,11 @@ class Networks:
             self.renewed()
 
     def menu(self) -> Markup:
-        """Draw the menu of networks; nothing where there is only one."""
+        """Draw the menu of networks, or what is on its way; nothing where there is only one."""
+        if self.coming:
+            return fill(
+                '<span class="cap cut grow" role="status">reading <bdi>{name}</bdi></span>', name=self.coming
+            )
         if self.weights is None:
             return Markup("")
         options = [(OWN, "of the run"), (OTHER, plain(self.weights.name, 28))]
