@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from nnlens.analysis import Analysis, Context, Need, Request
     from nnlens.capturing import capture, capture_embeddings
     from nnlens.lens import Lens
-    from nnlens.models import load_model
+    from nnlens.models import load_model, with_weights
     from nnlens.models.preprocess import Preprocess
     from nnlens.registry import register
     from nnlens.samples import load_samples
@@ -62,6 +62,7 @@ __all__ = [
     "load_samples",
     "open_store",
     "register",
+    "with_weights",
 ]
 
 _HOMES = {
@@ -80,6 +81,7 @@ _HOMES = {
     "load_samples": "samples",
     "open_store": "store",
     "register": "registry",
+    "with_weights": "models",
 }
 
 

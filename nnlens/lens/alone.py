@@ -59,6 +59,7 @@ class Alone(Store):
     run : Store
         The run whose network sees it.
     model : Model
+        That network, or its architecture with other weights.
     image : ndarray, dims (y, x, channel), uint8
         As `decoded` returns it.
     content : bytes
@@ -71,7 +72,13 @@ class Alone(Store):
         self._model = model
         self._images = model.preprocess.place(image[None]) if placed else image[None]
         self.path, self.name = run.path, NAME
-        self.fingerprint = digest({"run": run.fingerprint, "picture": hashlib.sha256(content).hexdigest()})
+        seen = {"run": run.fingerprint, "picture": hashlib.sha256(content).hexdigest()}
+        other = (
+            {}
+            if run.metadata["model"].get("fingerprint") == model.fingerprint
+            else {"model": model.fingerprint}
+        )
+        self.fingerprint = digest({**seen, **other})
         self.committed = self.total = 1
         self.complete = True
         self.metadata = MappingProxyType({**run.metadata, "thumbnails": False})

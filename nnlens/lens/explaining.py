@@ -30,6 +30,8 @@ from nnlens.lens.planning import Planner
 from nnlens.lens.requesting import Choices, make_request, to_dict
 from nnlens.lens.running import Runner
 from nnlens.lens.submitting import is_quick, model_reference, opening
+from nnlens.lens.weights import Weights, check_same
+from nnlens.models.base import Model
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
@@ -62,7 +64,12 @@ def read_picture(picture: Picture) -> bytes:
 
 
 def explain(
-    lens: Lens, content: bytes, analysis: str, arguments: Mapping[str, Any], report: Report
+    lens: Lens,
+    content: bytes,
+    analysis: str,
+    arguments: Mapping[str, Any],
+    report: Report,
+    model: Model | None = None,
 ) -> xr.Dataset:
     """Compute an analysis of single samples of a picture, which nothing is kept of.
 
@@ -76,6 +83,8 @@ def explain(
     arguments : mapping
         As for `Lens.run`, without samples.
     report : Report
+    model : Model, optional
+        Another one of the same architecture.
 
     Returns
     -------
@@ -88,8 +97,10 @@ def explain(
         If it is no picture, of another format, or too large.
     AnalysisError
         If the request is wrong, the analysis needs more than a picture, or there is no model.
+    ModelError
+        If the model is of another architecture.
     """
-    model = the_model(lens)
+    model = the_model(lens) if model is None else check_same(lens.store, model)
     check_size(len(content))
     store = Alone(lens.store, model, decoded(content, model.preprocess.channels), content)
     runner = Runner(store, model, lock=lens.runner.lock)
@@ -100,7 +111,9 @@ def explain(
     return runner.compute(plan, report)
 
 
-def submit_explained(lens: Lens, content: bytes, analysis: str, **arguments: Any) -> Job:
+def submit_explained(
+    lens: Lens, content: bytes, analysis: str, weights: Weights | None = None, **arguments: Any
+) -> Job:
     """Have `explain` done by the process that holds the model; what only this one has, in a thread of it.
 
     Parameters
@@ -109,6 +122,8 @@ def submit_explained(lens: Lens, content: bytes, analysis: str, **arguments: Any
     content : bytes
         Of the picture's file.
     analysis : str
+    weights : Weights, optional
+        Other ones than those of the model.
     **arguments
         As for `Lens.run`, without samples.
 
@@ -129,18 +144,22 @@ def submit_explained(lens: Lens, content: bytes, analysis: str, **arguments: Any
     plan = _plan_of_a_sample(lens, analysis, arguments)
     content_digest = hashlib.sha256(content).hexdigest()
     # another than that of the sample that stands in for the picture
-    plan = replace(plan, key=digest({"picture": content_digest, "plan": plan.key}))
+    other = {} if weights is None else weights.told
+    plan = replace(plan, key=digest({"picture": content_digest, "plan": plan.key, **other}))
     try:
         start = opening(lens, plan, model_reference(lens, plan))
     except NNLensError:  # a live model, or a class of the running program
-        return in_thread(
-            plan.key, title_of(plan), lambda report: explain(lens, content, analysis, arguments, report)
-        )
+
+        def work(report: Report) -> xr.Dataset:
+            model = weights.opened(lens) if weights else None
+            return explain(lens, content, analysis, arguments, report, model)
+
+        return in_thread(plan.key, title_of(plan), work)
     task = Task(
         plan.key,
         title_of(plan),
         "nnlens.lens.tasks:explained",
-        {**start, "picture": base64.b64encode(content).decode(), "request": to_dict(plan.request)},
+        {**start, **other, "picture": base64.b64encode(content).decode(), "request": to_dict(plan.request)},
         finish=_read,
         estimate=lens.runner.estimate(plan),
     )

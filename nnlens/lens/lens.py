@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from nnlens.jobs import Job, JobManager, shared_manager
 from nnlens.jobs.reporting import CallReport, ProgressCall, Report
 from nnlens.lens.checking import check_model
 from nnlens.lens.explaining import Picture, explain, read_picture
+from nnlens.lens.exploring import explore
 from nnlens.lens.pictures import Pictures
 from nnlens.lens.placing import add_coordinates
 from nnlens.lens.plan import Plan
@@ -77,9 +77,7 @@ class Lens:
     ) -> None:
         self.store = open_store(store) if isinstance(store, str | Path) else store
         if not isinstance(self.store, Store):
-            raise StoreError(
-                f"A {type(store).__name__} is no run.", "Give its folder, or what open_store returns."
-            )
+            raise StoreError(f"A {type(store).__name__} is no run.", "Give its folder, or open_store's.")
         self.model = None if model is None else check_model(self.store, model)
         self.registry = registry or current()
         self._jobs = jobs
@@ -254,7 +252,13 @@ class Lens:
         return submit(self, plan, self.jobs, deadline)
 
     def outside(
-        self, picture: Picture, analysis: str, *, progress: ProgressCall | None = None, **arguments: Any
+        self,
+        picture: Picture,
+        analysis: str,
+        *,
+        model: Model | None = None,
+        progress: ProgressCall | None = None,
+        **arguments: Any,
     ) -> xr.Dataset:
         """Compute an analysis of single samples, such as an attribution, of a picture from outside of the run.
 
@@ -262,6 +266,8 @@ class Lens:
         ----------
         picture : str, path or bytes
             A file such as PNG or JPEG, or its bytes; nothing of it is kept.
+        model : Model, optional
+            The run's own architecture with other weights, as `nnlens.with_weights` makes it.
         analysis, progress, **arguments
             As for `run`, without samples.
 
@@ -271,7 +277,7 @@ class Lens:
             As of a sample, with the id 0.
         """
         report = CallReport(progress) if progress else Report()
-        return explain(self, read_picture(picture), analysis, arguments, report)
+        return explain(self, read_picture(picture), analysis, arguments, report, model)
 
     @property
     def jobs(self) -> JobManager:
@@ -290,11 +296,4 @@ class Lens:
         StoreError
             If the interface is not installed.
         """
-        try:
-            # by name: the library below never imports the interface
-            server = importlib.import_module("nnlens.ui.serving.server")
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("nnlens"):
-                raise
-            raise StoreError("The interface is not installed.", "pip install 'nnlens[ui]'") from error
-        return server.explore(self, **options)
+        return explore(self, options)

@@ -33,6 +33,7 @@ from nnlens.samples.decoding import decode, read_header
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
+    from nnlens.lens.weights import Weights
 
 LARGEST_FILE = 8 << 20
 """Bytes of a picture file: with the third that base64 adds it stays below what a page's connection takes."""
@@ -115,7 +116,7 @@ def look(model: Model, content: bytes, layer: str) -> Outside:
     vector = activation.mean((1, 2)) if activation.ndim == 3 else activation
     used = model.preprocess
     seen = image if used.code else used.place(image[None])[0]
-    return Outside(model.predict(inputs)[0], vector, small_png(image), small_png(seen), *image.shape[:2])
+    return Outside(model.predict(inputs)[0], vector, png(image, SHOWN), png(seen, SHOWN), *image.shape[:2])
 
 
 def decoded(content: bytes, channels: int) -> NDArray[np.uint8]:
@@ -138,16 +139,17 @@ def decoded(content: bytes, channels: int) -> NDArray[np.uint8]:
             ) from error
 
 
-def small_png(image: NDArray[np.uint8]) -> bytes:
-    """Return a picture as PNG, shrunk where it is large."""
+def png(image: NDArray[np.uint8], side: int | None = None) -> bytes:
+    """Return a picture (y, x, channel) as PNG, shrunk where it is larger than `side` pixels."""
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    picture.thumbnail((SHOWN, SHOWN))
+    if side is not None:
+        picture.thumbnail((side, side))
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
 
 
-def submit_outside(lens: Lens, content: bytes, layer: str) -> Job:
+def submit_outside(lens: Lens, content: bytes, layer: str, weights: Weights | None = None) -> Job:
     """Have a picture looked at by the process that holds the model; a live model looks in a thread of this one.
 
     Parameters
@@ -156,6 +158,8 @@ def submit_outside(lens: Lens, content: bytes, layer: str) -> Job:
     content : bytes
         Of the file.
     layer : str
+    weights : Weights, optional
+        Other ones than those of the model.
 
     Returns
     -------
@@ -171,11 +175,15 @@ def submit_outside(lens: Lens, content: bytes, layer: str) -> Job:
     """
     check_size(len(content))
     model = the_model(lens)
-    key = f"outside {lens.store.fingerprint} {layer} {hashlib.sha256(content).hexdigest()}"
+    other = {} if weights is None else weights.told
+    key = f"outside {lens.store.fingerprint} {layer} {hashlib.sha256(content).hexdigest()} {other or ''}"
     reference = model.reference
     if reference is None:
-        return in_thread(key, "A picture", lambda _: look(model, content, layer))
+        return in_thread(
+            key, "A picture", lambda _: look(weights.opened(lens) if weights else model, content, layer)
+        )
     arguments = {
+        **other,
         "model": reference.to_dict(),
         "layer": layer,
         "picture": base64.b64encode(content).decode(),

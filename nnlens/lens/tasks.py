@@ -17,6 +17,7 @@ from nnlens.lens.explaining import explain
 from nnlens.lens.outside import look
 from nnlens.lens.requesting import from_dict
 from nnlens.lens.running import is_kept
+from nnlens.lens.weights import kept, prune
 from nnlens.models.base import Model, ModelReference
 from nnlens.models.later import LaterModel
 from nnlens.models.preprocess import Preprocess
@@ -76,7 +77,8 @@ def outside(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:
     Parameters
     ----------
     arguments : mapping
-        ``model`` (reference), ``layer``, and ``picture``, the bytes of its file as base64.
+        ``model`` (reference), ``layer``, and ``picture``, the bytes of its file as base64; perhaps ``weights``, the
+        path of other ones.
     report : PipeReport
 
     Returns
@@ -85,7 +87,31 @@ def outside(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:
         Of `nnlens.lens.outside.Outside`.
     """
     content = base64.b64decode(arguments["picture"])
-    return look(open_model(arguments["model"]), content, arguments["layer"]).to_dict()
+    model = kept(arguments, open_model(arguments["model"]))
+    return look(model, content, arguments["layer"]).to_dict()
+
+
+def weights(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:  # noqa: ARG001 - nothing to tell
+    """Put weights into a second network of a model's architecture.
+
+    Parameters
+    ----------
+    arguments : mapping
+        ``model`` (reference), ``weights`` (path).
+    report : PipeReport
+
+    Returns
+    -------
+    dict
+        ``notes``.
+    """
+    return {"notes": kept(arguments, open_model(arguments["model"])).notes}
+
+
+def forget(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:  # noqa: ARG001 - nothing to tell
+    """Let go of networks whose weights were removed."""
+    prune()
+    return {}
 
 
 def explained(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any]:
@@ -94,7 +120,8 @@ def explained(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any
     Parameters
     ----------
     arguments : mapping
-        As of `analysis`, without ``key``; and ``picture``, the bytes of its file as base64.
+        As of `analysis`, without ``key``; and ``picture``, the bytes of its file as base64; perhaps ``weights``, the
+        path of other ones.
     report : PipeReport
 
     Returns
@@ -104,7 +131,9 @@ def explained(arguments: Mapping[str, Any], report: PipeReport) -> dict[str, Any
     """
     lens, asked = open_lens(arguments), dict(arguments["request"])
     given = {name: asked[name] for name in ("layer", "channel", "target", "seed")} | asked["parameters"]
-    result = explain(lens, base64.b64decode(arguments["picture"]), asked["analysis"], given, report)
+    content = base64.b64decode(arguments["picture"])
+    other = kept(arguments, open_model(arguments["model"])) if "weights" in arguments else None
+    result = explain(lens, content, asked["analysis"], given, report, other)
     path = report.folder / f"{result.attrs['key']}.npz"
     write_dataset(path, result)
     return {"file": str(path)}

@@ -3,6 +3,7 @@
 from nnlens.models.base import LayerInfo, Model, ModelReference, Pass, layer_named
 from nnlens.models.loading import load_model, reopen_model
 from nnlens.models.preprocess import Preprocess
+from nnlens.models.refilling import with_weights
 
 __all__ = [
     "LayerInfo",
@@ -13,4 +14,5 @@ __all__ = [
     "layer_named",
     "load_model",
     "reopen_model",
+    "with_weights",
 ]

@@ -74,7 +74,7 @@ def load_model(
         never run.
     """
     if not isinstance(source, str | os.PathLike):
-        return _adapter(_framework_of(source)).wrap(source, preprocess)
+        return adapter(_framework_of(source)).wrap(source, preprocess)
     name = os.fspath(source)
     if name.startswith(PREFIX):
         return open_zoo(name, preprocess)
@@ -87,7 +87,7 @@ def load_model(
     if path.suffix == ".py":
         return _open_code(path, name, architecture, preprocess, digest)
     kind = sniff(path, trust)
-    opened = partial(_adapter(FRAMEWORKS[kind]).open_file, path, kind, name, architecture, preprocess, digest)
+    opened = partial(adapter(FRAMEWORKS[kind]).open_file, path, kind, name, architecture, preprocess, digest)
     return opened(trust=True) if trust and FRAMEWORKS[kind] == "torch" else opened()
 
 
@@ -100,7 +100,7 @@ def _open_code(
             f"{name} is code, and an architecture is given as well.",
             "Give the file of weights, and this as the architecture; or this alone.",
         )
-    return _adapter("torch").open_code(path, name, preprocess, digest)
+    return adapter("torch").open_code(path, name, preprocess, digest)
 
 
 def reopen_model(reference: ModelReference) -> Model:
@@ -135,7 +135,14 @@ def _framework_of(source: object) -> str:
     )
 
 
-def _adapter(framework: str) -> ModuleType:
+def adapter(framework: str) -> ModuleType:
+    """Return the package that speaks the Model protocol for a framework.
+
+    Raises
+    ------
+    ModelError
+        If the framework is not installed.
+    """
     try:
         return importlib.import_module(ADAPTERS[framework])
     except ImportError as error:

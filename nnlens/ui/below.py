@@ -18,7 +18,9 @@ from nnlens.ui.panels.losses import Losses
 from nnlens.ui.panels.pages import page_tabs
 from nnlens.ui.panels.plugins import PluginList
 from nnlens.ui.panels.tasks import TaskList
+from nnlens.ui.query.drop import ImageDrop
 from nnlens.ui.query.explained import Explained
+from nnlens.ui.query.networks import Networks
 from nnlens.ui.query.panel import TITLE as QUERY
 from nnlens.ui.query.panel import Query
 from nnlens.ui.sharing.panel import TITLE as IN_COMMON
@@ -56,6 +58,7 @@ class Below:
         self.lens, self._map_layer = lens, map_layer
         self._in_common: InCommon | None = None
         self._query: Query | None = None
+        self.networks = Networks(session, lens, work, lambda: self.bottom.open(QUERY))
         losses = lambda: Losses(session, work, catalog, walk)  # noqa: E731
         self.bottom = Bottom(session, walk, self._more(), channels, losses)
 
@@ -76,6 +79,10 @@ class Below:
         if self._query is not None:
             self._query.by_picture(name, content)
 
+    def drop(self) -> ImageDrop:
+        """Return what takes pictures and weights that are dropped on the page."""
+        return ImageDrop(self.by_picture, self.session.guard, self.networks.arriving)
+
     def _more(self) -> list[Tab]:
         """Return the tabs after those that every run has."""
         session, work, catalog = self.session, self.work, self.catalog
@@ -95,7 +102,8 @@ class Below:
 
     def _queries(self) -> Any:
         explained = Explained(
-            self.session, self.lens, self.work, self.catalog.attributions, self.stops, self._map_layer
+            *(self.session, self.lens, self.work, self.catalog.attributions, self.stops, self._map_layer),
+            networks=self.networks,
         )
         self._query = Query(self.session, self.lens, self.work, self.catalog.searches[0], explained)
         self.bottom.hides(QUERY, self._query)

@@ -43,7 +43,6 @@ from nnlens.ui.panels.help import Help
 from nnlens.ui.panels.keys import Keys
 from nnlens.ui.panels.table import sample_frame
 from nnlens.ui.panels.tour import Tour
-from nnlens.ui.query.drop import ImageDrop
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
@@ -171,6 +170,7 @@ class Explorer:
     def leave(self) -> None:
         """End what goes on here: another run stands on the page."""
         self.work.close()
+        self.below.networks.close()
         self.session.closed = True
 
     def header(self) -> list[Any]:
@@ -232,7 +232,7 @@ class Explorer:
             Banners(session).view,
             self.overlay.view,
             self.tour,
-            *([ImageDrop(self.below.by_picture, session.guard)] if self.below.can_query else []),
+            *([self.below.drop()] if self.below.can_query else []),
             self._keys(),  # the last: where it stands, all stands
             **FILL,
             stylesheets=[static("grid.css")],

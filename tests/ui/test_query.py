@@ -7,18 +7,21 @@ import pytest
 
 from nnlens import Lens
 from nnlens.capturing import capture
-from nnlens.errors import JobError, SamplesError
+from nnlens.errors import JobError, ModelError, SamplesError
 from nnlens.jobs import Job
 from nnlens.lens.outside import LARGEST_FILE, Outside
 from nnlens.models import load_model
 from nnlens.samples import load_samples
+from nnlens.testing import wait_until
 from nnlens.ui.core.catalog import Catalog
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import stops
 from nnlens.ui.core.work import Work
+from nnlens.ui.query.arriving import PIECE, Arriving
 from nnlens.ui.query.drop import ImageDrop
 from nnlens.ui.query.explained import Explained
 from nnlens.ui.query.nearest import nearest
+from nnlens.ui.query.networks import OTHER, OWN, Networks
 from nnlens.ui.query.panel import Query
 
 
@@ -167,3 +170,171 @@ def test_what_a_browser_sends_is_checked():
         with pytest.raises(SamplesError, match=words):
             drop._take(sent)
     assert len(taken) == 1
+
+
+HOSTILE = "<img src=x onerror=window.hacked=1>.pth"
+
+
+class Sent(ImageDrop):
+    """A drop whose browser does what is asked, until it is told otherwise."""
+
+    def send(self, name, content, size=None):
+        """Send a file as the browser does; returns what was sent in how many pieces."""
+        self.wanted = []
+        self._take({"name": name, "size": len(content) if size is None else size, "weights": True})
+        for sent in range(1000):
+            if not self.wanted:
+                return sent
+            at = self.wanted.pop()
+            self._take({"at": at, "data": base64.b64encode(content[at : at + PIECE]).decode()})
+        raise AssertionError("there is no end")
+
+    def _send_msg(self, data):
+        self.wanted.append(data["at"])
+
+
+@pytest.fixture
+def arriving():
+    """What takes weights, with what came of them."""
+    came = []
+
+    def check(name, size):
+        if size > 3 * PIECE:
+            raise ModelError("Too large.")
+
+    made = Arriving(check, lambda path: came.append((path.name, path.read_bytes())))
+    yield made, came
+    made.close()
+
+
+@pytest.mark.parametrize("size", [1, PIECE, PIECE + 1, 3 * PIECE])
+def test_weights_arrive_whole_in_pieces(arriving, size):
+    made, came = arriving
+    content = np.random.default_rng(0).bytes(size)
+    drop = Sent(None, lambda function: function, made)
+    told: list[str] = []
+    made._moved = lambda begun: told.append(made.coming)
+    assert drop.send("net.pth", content) == -(-size // PIECE) and came == [("net.pth", content)]
+    assert told == [f"net.pth · {100 * at // size} %" for at in range(0, size, PIECE)] and not made.coming
+
+
+def test_what_is_no_piece_ends_a_file(arriving):
+    made, came = arriving
+    drop = Sent(None, lambda function: function, made)
+    with pytest.raises(ModelError, match="Too large"):
+        drop.send("net.pth", b"", 3 * PIECE + 1)
+    assert made._folder is None, "nothing was written"
+    drop._take({"at": 0, "data": "AAAA"})  # of a file that was refused
+    piece = base64.b64encode(bytes(PIECE)).decode()
+    for wrong in (
+        {"at": 1, "data": "AAAA"},
+        {"at": "0", "data": "AAAA"},
+        {"at": 0, "data": ""},
+        {"at": 0, "data": None},
+        {"at": 0, "data": "A" * 4 * PIECE},
+        {"at": 0, "data": piece},
+    ):
+        drop.wanted = []
+        drop._take({"name": "net.pth", "size": 10, "weights": True})
+        with pytest.raises(ModelError, match="did not arrive whole"):
+            drop._take(wrong)
+        drop._take({"at": 0, "data": "AAAA"})
+        assert not list(made._folder.iterdir())
+    for size in ("10", None, True, 1.5):
+        with pytest.raises(ModelError, match="did not arrive whole"):
+            drop._take({"name": "net.pth", "size": size, "weights": True})
+    assert not came
+
+
+NAMES = [
+    "../../out.pth",
+    "..",
+    ".",
+    "/etc/passwd",
+    "a\0b.pth",
+    "x" * 300,
+    "\U0001f600" * 80,
+    "\ud800.pth",
+    "",
+    7,
+]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "\u202e.pth", HOSTILE])
+def test_weights_of_any_name_stay_in_their_folder(arriving, name):
+    made, came = arriving
+    assert Sent(None, lambda function: function, made).send(name, b"abc") == 1
+    files = [path for path in made._folder.rglob("*") if path.is_file()]
+    assert [path.parent.parent for path in files] == [made._folder] and came[0][1] == b"abc"
+    assert not isinstance(name, str) or not name.endswith(".pth") or came[0][0].endswith(".pth")
+
+
+def saved(path, state):
+    from safetensors.torch import save_file
+
+    path.parent.mkdir()
+    save_file(state, path)
+    return path
+
+
+def test_of_several_weights_the_last_that_fit_are_kept(query, tmp_path):
+    made, _, _ = query
+    model = load_model("zoo:digits")
+    lens, session = Lens(made.lens.store, model.module), made.session  # a live one works in a thread
+    networks = Networks(session, lens, Work(session))
+    assert networks.takes and networks.menu() == ""
+    told = []
+    session.report = lambda what, *more: told.append(str(what))
+    states = [model.randomized(seed=seed).module.state_dict() for seed in (1, 2)]
+    one, two = (saved(tmp_path / f"{place}" / "net.safetensors", state) for place, state in enumerate(states))
+    done = lambda: not networks.coming  # noqa: E731
+    networks.take(one)
+    wait_until(done, 60, what="the first")
+    first = networks.used
+    assert first.path == one and "net.safetensors" in networks.menu() and not told
+    networks.choose(OWN)
+    wrong = saved(
+        tmp_path / "wrong" / "wrong.safetensors", states[0] | {"fc2.bias": states[0]["fc2.bias"][:3]}
+    )
+    networks.take(wrong)
+    wait_until(done, 60, what="the wrong one")
+    assert networks.weights is first and networks.used is None and one.exists()
+    assert not wrong.exists() and "fc2" in told[0]
+    networks.take(two)
+    wait_until(done, 60, what="the second")
+    assert networks.used.path == two and two.exists() and not one.exists()
+    networks.choose(OWN)
+    networks.choose("nonsense")
+    assert networks.used is None
+    networks.choose(OTHER)
+    assert networks.used.path == two
+    networks.close()
+    assert not two.exists() and networks.used is None and networks.seen is None
+
+
+def test_a_sample_is_explained_with_other_weights_too(query, tmp_path):
+    made, _, _ = query
+    model = load_model("zoo:digits")
+    lens, session = Lens(made.lens.store, model.module), made.session
+    tools = Catalog(lens.registry).attributions
+    shown = Explained(session, lens, Work(session), tools, stops(lens.store))
+    sample = int(lens.store.ids[3])
+    shown.take(b"", sample)
+    assert shown.markup(None) == "", "the inspector explains samples of the run"
+    other = model.randomized(seed=1)
+    shown.networks.take(saved(tmp_path / "0" / "net.safetensors", other.module.state_dict()))
+    wait_until(lambda: shown.networks.seen is not None, 60, what="the sample as it was seen")
+    image = lens.store.images([sample])
+    np.testing.assert_array_equal(shown.networks.seen.logits, other.predict(other.prepare(image))[0])
+    shown.explain()
+    wait_until(lambda: hasattr(shown.outcome, "attrs"), 60, what="the map")
+    expected = lens.outside(shown._picture, shown.method, model=other, layer=shown.at)
+    np.testing.assert_array_equal(shown.outcome["attribution"], expected["attribution"])
+    assert "net.safetensors" in shown.markup(None)
+    shown.actions["network"](OWN, None)  # what was explained is explained again
+    wait_until(lambda: hasattr(shown.outcome, "attrs"), 60, what="the map of the run's own")
+    own = lens.run(shown.method, sample=[sample], layer=shown.at)
+    np.testing.assert_array_equal(shown.outcome["attribution"], own["attribution"])
+    shown.take(b"", int(lens.store.ids[4]))
+    assert shown.outcome is None
+    shown.networks.close()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save
 
 from nnlens import Lens
 from nnlens.capturing import capture
@@ -15,16 +19,23 @@ from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
 from nnlens.testing.browser import ALL, SHOWN_WORDS
+from nnlens.ui.look.text import share
 
 pytestmark = pytest.mark.browser
 
-DROP = """([name, data]) => {
-  const bytes = Uint8Array.from(atob(data), sign => sign.charCodeAt(0))
+DROP = """sent => {
   const files = new DataTransfer()
-  files.items.add(new File([bytes], name))
+  for (const [name, data] of typeof sent[0] === 'string' ? [sent] : sent)
+    files.items.add(new File([Uint8Array.from(atob(data), sign => sign.charCodeAt(0))], name))
   window.dispatchEvent(new DragEvent('drop', {dataTransfer: files, bubbles: true, cancelable: true}))
 }"""
 HOSTILE = "<img src=x onerror=window.hacked=1>.png"
+LIKELY = "all('.asked .likely').map(n => [...n.children].map(c => c.textContent.trim()))"
+NETWORK = """value => {
+  const menu = all('select[data-act=network]')[0]
+  menu.value = value
+  menu.dispatchEvent(new Event('change', {bubbles: true}))
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +77,28 @@ def scaled(result):
     return np.clip(values / np.percentile(np.abs(values), 99.5), -1, 1)
 
 
-def test_what_is_like_a_sample_or_a_picture(run, explore, open_page, read_heat):
+class Runs:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def encoded(content):
+    return base64.b64encode(content).decode()
+
+
+def likely(model, image):
+    """What a network takes a picture for: the three likeliest classes, as the page writes them."""
+    logits = model.predict(model.prepare(image[None]))[0].astype(float)
+    chances = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    return [[str(code), share(chances[code])] for code in np.argsort(-chances, kind="stable")[:3]]
+
+
+def test_what_is_like_a_sample_or_a_picture(run, explore, open_page, read_heat, tmp_path):
     page = open_page(explore(run.path))
     page.evaluate(f"() => {{ window.all = {ALL}; window.words = {SHOWN_WORDS} }}")
     seen = lambda: page.evaluate("words()")  # noqa: E731
@@ -150,6 +182,65 @@ def test_what_is_like_a_sample_or_a_picture(run, explore, open_page, read_heat):
         assert np.abs(drawn(page, read_heat) - scaled(result)).max() <= 1 / 127, method
     assert not list(run.path.rglob("*nine*"))
 
+    # weights that do not fit, or carry code, change nothing
+    image, state = run.images([other])[0], lens.model.randomized(seed=3).module.state_dict()
+    code = io.BytesIO()
+    torch.save({"weights": Runs(tmp_path / "ran")}, code)
+    before = page.evaluate(LIKELY)
+    assert before == likely(lens.model, image)
+    for name, content, words in (
+        ("narrow.pth", save({**state, "fc2.bias": torch.zeros(7)}), "The file's head has 7 outputs"),
+        ("code.pth", code.getvalue(), "carries Python objects and not weights alone"),
+        ("net.py", b"raise SystemExit", "Python is never run from the page"),
+    ):
+        page.evaluate(DROP, [name, encoded(content)])
+        wait(words)
+        assert not page.evaluate("all('select[data-act=network]').length") and texts() == [title, told]
+    assert not (tmp_path / "ran").exists() and page.evaluate(LIKELY) == before
+
+    # those that fit see the picture and explain it, at once and by other methods; so does the run's own network again
+    (tmp_path / "weights").write_bytes(save(state))
+    model = load_model(tmp_path / "weights", "nnlens.models.torch.networks:digits")
+    page.evaluate(DROP, [HOSTILE.replace("png", "pth"), encoded(save(state))])
+
+    def stands(expected, network, what):
+        wait_until(
+            lambda: page.evaluate(LIKELY) == likely(network, image), 60, what=f"what {what} sees", seen=seen
+        )
+        words = f"for {int(expected['target'].values[0])} (predicted)"
+        close = lambda: np.abs(drawn(page, read_heat) - scaled(expected)).max() <= 1 / 127  # noqa: E731
+        wait_until(lambda: words in texts()[-1] and close(), 60, what=f"the map of {what}", seen=texts)
+
+    content = dropped.getvalue()
+    stands(lens.outside(content, "saliency", model=model), model, "the dropped")
+    assert page.evaluate("window.hacked") is None and HOSTILE[:20] in seen()
+    page.evaluate(EXPLAIN, lens.request("gradcam", layer="conv1").analysis)
+    stands(lens.outside(content, "gradcam", model=model, layer="pool"), model, "the dropped, by Grad-CAM")
+    page.evaluate(NETWORK, "own")
+    stands(lens.run("gradcam", sample=[other], layer="pool"), lens.model, "the run's own")
+    assert page.evaluate(shown)[:1] == [other], "what is near is so by the run's own network"
+    page.evaluate(NETWORK, "other")
+    stands(lens.outside(content, "gradcam", model=model, layer="pool"), model, "the dropped again")
+
+    # a sample, too; then both are dropped at once
+    field.fill(str(first))
+    field.press("Enter")
+    image = run.images([first])[0]
+    wait(f"Sample {first}", "Choose a method and press Explain")
+    page.evaluate(EXPLAIN, lens.request("saliency").analysis)
+    stands(lens.outside(picture.getvalue(), "saliency", model=model), model, "the dropped, of a sample")
+    image = run.images([other])[0]
+    page.evaluate(
+        DROP,
+        [["again.png", encoded(content)], ["own.safetensors", encoded(save(lens.model.module.state_dict()))]],
+    )
+    wait("own.safetensors", "again.png")
+    came = lambda: [*Path(tempfile.gettempdir()).glob("nnlens-job-*/*/own.safetensors")]  # noqa: E731
+    assert came()
+    wait_until(
+        lambda: page.evaluate(LIKELY) == before, 60, what="the run's own weights, from a file", seen=seen
+    )
+
     page.get_by_role("tab", name="Overview", exact=True).click()
     for content, words in (
         ("PGh0bWw+", "is a web page"),
@@ -159,3 +250,5 @@ def test_what_is_like_a_sample_or_a_picture(run, explore, open_page, read_heat):
         page.evaluate(DROP, ["dropped.png", content])
         wait(words)
     assert not [error for error in page.errors if "WebGL" not in error]
+    page.close()
+    wait_until(lambda: not came(), 60, what="no trace of the weights of a page that is gone", seen=came)

@@ -25,5 +25,6 @@ if keras.backend.backend() not in backends.KNOWN:
 
 from nnlens.models.keras.files import open_file, wrap
 from nnlens.models.keras.model import KerasModel
+from nnlens.models.keras.refilling import refilled
 
-__all__ = ["KerasModel", "open_file", "wrap"]
+__all__ = ["KerasModel", "open_file", "refilled", "wrap"]

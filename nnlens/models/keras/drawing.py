@@ -40,10 +40,17 @@ def drawn_anew(model: Any, operations: Iterable[Any] | None, seed: int) -> Any:
                 value = value.reshape(-1)[order].reshape(value.shape)
             place += 1
         values.append(value)
-    return _filled(model, values)
+    return copied(model, values)
 
 
-def _filled(model: Any, values: list[Any]) -> Any:
+def copied(model: Any, values: list[Any]) -> Any:
+    """Return a copy of a network that has other values as its weights.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be copied.
+    """
     try:
         copy = keras.models.clone_model(model)
         copy.set_weights(values)

@@ -51,13 +51,13 @@ def open_file(
     ModelError
         If something is missing, damaged or does not fit.
     """
-    config, version = _checked_config(path, kind, whole=architecture is None)
+    config, version = checked_config(path, kind, whole=architecture is None)
     found = _architecture(architecture, config, version, path)
     if found is None:
         with _named(path, SUFFIXES[kind]) as named:
             model = _load(named, path.name)
     else:
-        model = _fill(build(found), path, kind)
+        model = fill_from(build(found), path, kind)
     used = preprocess or (None if found is None else found.preprocess)
     notes: tuple[str, ...] = ()
     if used is None:
@@ -120,7 +120,7 @@ def _refusal(name: str, error: Exception) -> ModelError:
     )
 
 
-def _fill(model: Any, path: Path, kind: Kind) -> Any:
+def fill_from(model: Any, path: Path, kind: Kind) -> Any:
     """Put the weights of a file into a network."""
     if functional(model) is None:
         raise ModelError(
@@ -151,7 +151,7 @@ def _named(path: Path, suffix: str) -> Iterator[Path]:
         yield link
 
 
-def _checked_config(path: Path, kind: Kind, whole: bool) -> tuple[Any, str]:
+def checked_config(path: Path, kind: Kind, whole: bool) -> tuple[Any, str]:
     """Return the configuration of the network in a file, None where it holds weights alone, and Keras' version.
 
     Raises

@@ -36,10 +36,7 @@ def drawn_anew(
     ModelError
         If the network cannot be copied.
     """
-    try:
-        copy = deepcopy(module)
-    except Exception as error:  # a stranger's network may hold anything
-        raise ModelError(f"The network cannot be copied: {first_line(error)}") from error
+    copy = copied(module)
     chosen = (
         None if positions is None else {id(weight) for each in positions for weight in calls[each].weights}
     )
@@ -50,3 +47,17 @@ def drawn_anew(
                 order = np.random.default_rng((seed, place)).permutation(own.numel())
                 drawn.copy_(own.flatten()[torch.from_numpy(order).to(own.device)].view_as(own))
     return copy
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """Return a copy of a network, weights and all.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be copied.
+    """
+    try:
+        return deepcopy(module)
+    except Exception as error:  # a stranger's network may hold anything
+        raise ModelError(f"The network cannot be copied: {first_line(error)}") from error

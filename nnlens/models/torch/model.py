@@ -167,7 +167,11 @@ class TorchModel:
         """Return a copy with weights drawn anew; see `nnlens.models.base.Model.randomized`."""
         positions = None if layers is None else [self._position(name) for name in layers]
         module = drawn_anew(self.module, self._graph.calls, positions, seed)
-        return TorchModel(module, self.preprocess, self.name, None, self._given_notes, self._own_input)
+        return self.over(module, self.name, self._given_notes)
+
+    def over(self, module: nn.Module, name: str, notes: Sequence[str]) -> TorchModel:
+        """Put another network of this architecture behind the protocol, with the same inputs."""
+        return TorchModel(module, self.preprocess, name, None, notes, self._own_input)
 
     def _position(self, name: str) -> int:
         if name not in self._positions:

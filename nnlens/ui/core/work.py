@@ -126,7 +126,7 @@ class Work(param.Parameterized):
         self,
         job: Job,
         title: str,
-        done: Callable[[xr.Dataset], Any],
+        done: Callable[[Any], Any],
         *,
         partial: Callable[[xr.Dataset], Any] | None = None,
         failed: Callable[[BaseException], Any] | None = None,
@@ -170,7 +170,7 @@ class Work(param.Parameterized):
     def _update(
         self,
         task: Task,
-        done: Callable[[xr.Dataset], Any],
+        done: Callable[[Any], Any],
         partial: Callable[[xr.Dataset], Any],
         failed: Callable[[BaseException], Any],
     ) -> None:
@@ -190,9 +190,7 @@ class Work(param.Parameterized):
             task.seen_partial = picture
             partial(picture)
 
-    def _finish(
-        self, task: Task, done: Callable[[xr.Dataset], Any], failed: Callable[[BaseException], Any]
-    ) -> None:
+    def _finish(self, task: Task, done: Callable[[Any], Any], failed: Callable[[BaseException], Any]) -> None:
         try:
             result = task.job.result(timeout=5)
         except JobCancelledError:

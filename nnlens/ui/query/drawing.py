@@ -13,8 +13,10 @@ from nnlens.errors import NNLensError
 from nnlens.ui.look.parts import button, class_mark, empty, icon, picture
 from nnlens.ui.look.text import count, decimal, error_words, fill, joined, plain, share
 from nnlens.ui.look.tiles import tile
+from nnlens.ui.query.arriving import WEIGHTS
 
 if TYPE_CHECKING:
+    from nnlens.lens.outside import Outside
     from nnlens.ui.core.session import Session
     from nnlens.ui.query.panel import Query
 
@@ -22,13 +24,23 @@ BONES = 12
 LIKELY = 3
 
 
-def chooser() -> Markup:
-    """Return the button that takes a picture from a file."""
+def chooser(weights: bool = False) -> Markup:
+    """Return the buttons that take a picture, and perhaps weights, from a file."""
+    more = fill(
+        '<button class="do" type="button" data-choose="{endings}" data-act="choose" data-key="weights" '
+        'title="other weights of the same architecture">{icon} Weights…</button>',
+        endings=",".join(WEIGHTS),
+        icon=icon("memory"),
+    )
     return fill(
-        '<div class="chooser"><button class="do" type="button" data-choose data-act="choose" data-key="choose">'
-        '{icon} Picture…</button><div class="cap">or drop one anywhere on the page. It is run through the model, '
-        "and kept nowhere.</div></div>",
+        '<div class="chooser"><div class="choosing"><button class="do" type="button" data-choose '
+        'data-act="choose" data-key="choose">{icon} Picture…</button>{more}</div><div class="cap">{words}</div></div>',
         icon=icon("image"),
+        more=more if weights else "",
+        words="or drop them anywhere on the page. A picture is run through the model, or through its architecture "
+        "with the dropped weights, and kept nowhere."
+        if weights
+        else "or drop one anywhere on the page. It is run through the model, and kept nowhere.",
     )
 
 
@@ -38,6 +50,8 @@ def body(session: Session, query: Query, space: xr.Dataset | None) -> Markup:
         title, hint = error_words(query.problem)
         again = isinstance(query.problem, NNLensError) and query.asked is not None
         return empty(title, hint, action=button("Try again", "again") if again else "")
+    if query.asked is None and (told := _weights(query)) is not None:
+        return told
     if query.asked is None:
         return empty(
             "What is this like?",
@@ -70,6 +84,20 @@ def body(session: Session, query: Query, space: xr.Dataset | None) -> Markup:
     )
 
 
+def _weights(query: Query) -> Markup | None:
+    """Say what to do with weights that were dropped before there is anything to ask."""
+    networks = query.explained.networks
+    if networks.coming:
+        return empty(fill("Reading <bdi>{name}</bdi>…", name=networks.coming))
+    if networks.weights is None:
+        return None
+    return empty(
+        fill("<bdi>{name}</bdi> fits the network", name=networks.weights.name),
+        "Drop a picture, or choose a sample: type its id, or click a point.",
+        "Then it is explained with these weights, or with those of the run.",
+    )
+
+
 def _explained(query: Query) -> dict[str, Markup | str]:
     """Draw what in a picture from outside counts, once the network has seen it."""
     explained = query.explained.markup(query.outside)
@@ -94,11 +122,13 @@ def _asked(session: Session, query: Query) -> Markup:
     asked = query.asked
     if asked is not None and asked.sample is not None:
         at = session.data.position(asked.sample) or 0
+        with_weights = query.explained.networks.used is not None
         return fill(
-            '{image}<div class="b cut">Sample {id}</div><div class="cut">{label}</div>',
+            '{image}<div class="b cut">Sample {id}</div><div class="cut">{label}</div>{classes}',
             image=picture(session, asked.sample, session.image_url(asked.sample), classes="subject"),
             id=count(asked.sample),
             label=class_mark(session, int(session.data.label[at])),
+            classes=_likely(session, query, None) if with_weights else "",
         )
     if query.outside is None:
         return fill(
@@ -106,9 +136,6 @@ def _asked(session: Session, query: Query) -> Markup:
             name=asked.name if asked else "",
         )
     seen = query.outside
-    chances = np.exp(seen.logits - np.max(seen.logits))
-    chances /= chances.sum()
-    best = [int(code) for code in np.argsort(-chances, kind="stable")[:LIKELY]]
     return fill(
         '<img class="subject" src="{url}" alt="the picture {name}">'
         '<div class="b cut" title="{name}"><bdi>{name}</bdi></div>'
@@ -117,12 +144,23 @@ def _asked(session: Session, query: Query) -> Markup:
         name=asked.name if asked else "",
         width=count(seen.width),
         height=count(seen.height),
-        classes=joined(
-            fill(
-                '<div class="likely"><span class="cut">{name}</span><span class="num">{p}</span></div>',
-                name=class_mark(session, code, 14),
-                p=share(float(chances[code])),
-            )
-            for code in best
-        ),
+        classes=_likely(session, query, seen),
+    )
+
+
+def _likely(session: Session, query: Query, outside: Outside | None) -> Markup:
+    """Draw the classes that the network that is asked takes a picture for; bones until it has seen it."""
+    used, seen = query.explained.networks.used, query.explained.predicted(outside)
+    words = fill('<div class="cap cut">with <bdi>{name}</bdi></div>', name=used.name) if used else Markup("")
+    if seen is None:
+        return words + joined(fill('<div class="bone line"></div>') for _ in range(LIKELY))
+    chances = np.exp(seen.logits - np.max(seen.logits))
+    chances /= chances.sum()
+    return words + joined(
+        fill(
+            '<div class="likely"><span class="cut">{name}</span><span class="num">{p}</span></div>',
+            name=class_mark(session, int(code), 14),
+            p=share(float(chances[code])),
+        )
+        for code in np.argsort(-chances, kind="stable")[:LIKELY]
     )

@@ -1,4 +1,4 @@
-"""Takes a picture that is dropped on the page or chosen from a file; what arrives is checked again here."""
+"""Takes a picture, or weights, dropped on the page or chosen from a file; what arrives is checked again here."""
 
 from __future__ import annotations
 
@@ -14,26 +14,36 @@ from nnlens.lens.outside import LARGEST_FILE, check_size
 from nnlens.ui.look.component import Component
 from nnlens.ui.look.text import plain
 from nnlens.ui.look.theme import static
+from nnlens.ui.query.arriving import ENDINGS, PIECE, Arriving
 
 
 class ImageDrop(Component):
-    """Listens for pictures on the whole page.
+    """Listens for pictures and weights on the whole page.
 
     Parameters
     ----------
     taken : callable
-        Gets the name of the file and its bytes.
+        Gets the name of a picture's file and its bytes.
     guard : callable
         Wraps it, so that its errors are told: `Session.guard`.
+    weights : Arriving, optional
+        Takes weights.
     """
 
-    limit = param.Integer(default=LARGEST_FILE, doc="Bytes above which the browser does not send a file.")
+    limit = param.Integer(default=LARGEST_FILE, doc="Bytes above which the browser does not send a picture.")
+    piece = param.Integer(default=PIECE, doc="Bytes of weights in one message.")
+    endings = param.List(default=list(ENDINGS), doc="By which weights are told from pictures.")
 
     _esm = static("drop.js")
 
-    def __init__(self, taken: Callable[[str, bytes], Any], guard: Callable[[Any], Any]) -> None:
+    def __init__(
+        self,
+        taken: Callable[[str, bytes], Any],
+        guard: Callable[[Any], Any],
+        weights: Arriving | None = None,
+    ) -> None:
         super().__init__(width=0, height=0, margin=0, sizing_mode="fixed")
-        self._taken, self._guarded = taken, guard(self._take)
+        self._taken, self._weights, self._guarded = taken, weights, guard(self._take)
 
     def _handle_msg(self, data: Any) -> None:
         self._guarded(data)
@@ -42,13 +52,31 @@ class ImageDrop(Component):
         """Check what a browser sent, which may be anything, and hand it on."""
         if not isinstance(data, dict):
             return
+        if self._weights is not None and ("weights" in data or "at" in data):
+            self._take_weights(self._weights, data)
+            return
         size = data.get("size")
         text = data.get("data", "")
         if not isinstance(text, str) or 3 * len(text) // 4 > LARGEST_FILE + 3 or "data" not in data:
             check_size(size if isinstance(size, int) and size > LARGEST_FILE else LARGEST_FILE + 1)
-        try:
-            content = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise SamplesError("The file did not arrive whole.", "Try it again.") from error
+        content = _decoded(text)
         check_size(len(content))
         self._taken(plain(data.get("name", "picture"), 40), content)
+
+    def _take_weights(self, weights: Arriving, data: dict[Any, Any]) -> None:
+        """Begin a file, or go on with it, and ask for what follows."""
+        if "weights" in data:
+            wanted: int | None = weights.begin(data.get("name", "weights"), data.get("size"))
+        else:
+            text = data.get("data")
+            whole = isinstance(text, str) and 3 * len(text) // 4 <= PIECE + 3
+            wanted = weights.add(data["at"], _decoded(str(text)) if whole else b"")
+        if wanted is not None:
+            self._send_msg({"at": wanted})
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SamplesError("The file did not arrive whole.", "Try it again.") from error

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from nnlens.errors import NNLensError
 from nnlens.lens.explaining import submit_explained
-from nnlens.lens.outside import Outside
+from nnlens.lens.outside import Outside, png
+from nnlens.ui.core.aside import aside
 from nnlens.ui.core.catalog import Tool
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.stops import Stop
@@ -22,9 +23,11 @@ from nnlens.ui.inspector.looking import first_method, layer_of, with_places
 from nnlens.ui.look.menus import menu
 from nnlens.ui.look.parts import button
 from nnlens.ui.look.text import fill, plain
+from nnlens.ui.query.networks import Networks
 
 if TYPE_CHECKING:
     from nnlens.lens import Lens
+    from nnlens.lens.weights import Weights
 
 
 class Explained:
@@ -40,6 +43,8 @@ class Explained:
     layers : list of Stop
     map_layer : callable
         Tells the layer of map A, which is looked at where no other was chosen.
+    networks : Networks, optional
+        Which network explains.
 
     Attributes
     ----------
@@ -55,17 +60,23 @@ class Explained:
         tools: list[Tool],
         layers: list[Stop] | None = None,
         map_layer: Callable[[], str | None] = lambda: None,
+        networks: Networks | None = None,
     ) -> None:
         self.session, self.lens, self.work, self.tools = session, lens, work, tools
+        self.networks = networks or Networks(session, lens, work)
+        self.networks.changed, self.networks.renewed = lambda: self.changed(), self._renewed
         self.changed: Callable[[], Any] = lambda: None
         self.method = first_method(tools, self._on_layer)
         self.layer = ""
         self.outcome: Outcome | None = None
-        self._asked: tuple[str, str | None] = self.method, None
+        self._asked: tuple[str, str | None, Weights | None] = self.method, None, None
+        self._sample: int | None = None
+        self._told = False
         self._picture, self._seen = b"", cast("Outside | None", None)
         self._spatial, self._map_layer = with_places(layers or []), map_layer
         self._drawer = Drawer(session)
         self.actions: dict[str, Callable[[Any, Any], Any]] = {
+            "network": lambda value, _: self.networks.choose(value),
             "method": lambda value, _: self._choose(value),
             "at": lambda value, _: self._look_at(value),
             "explain": lambda *_: self.explain(),
@@ -82,16 +93,46 @@ class Explained:
         return next(tool for tool in self.tools if tool.id == analysis)
 
     # ----------------------------------------------------------------------------------------------------- asking
-    def take(self, picture: bytes) -> None:
-        """Take another picture, nothing for none; the map of the one before is left."""
+    def take(self, picture: bytes, sample: int | None = None) -> None:
+        """Take another picture, nothing for none; the map of the one before is left.
+
+        Of a sample of the run the inspector shows maps: here it is a picture only where there are other weights.
+        """
+        if sample is not None and sample == self._sample and self._picture:
+            return
+        self._sample = sample
+        self._hold(picture)
+        if sample is not None and self.networks.weights is not None:
+            aside(self.session, lambda: self._file_of(sample), lambda file: self._arrived(sample, file))
+
+    def _file_of(self, sample: int) -> bytes | NNLensError:
+        """Return the picture of a sample as a file, or why it cannot be had."""
+        try:
+            return png(self.lens.pictures.full(sample))
+        except NNLensError as error:
+            return error
+
+    def _arrived(self, sample: int, file: bytes | NNLensError) -> None:
+        if isinstance(file, NNLensError):
+            if not self._told:  # once, not at each sample
+                self.session.report(file)
+            self._told = True
+        elif sample == self._sample:
+            self._hold(file)
+            self.changed()
+
+    def _hold(self, picture: bytes) -> None:
         if picture != self._picture:
             self._leave()
             self._picture, self._seen, self.outcome = picture, None, None
+            self.networks.show(picture)
 
     def explain(self) -> None:
         """Have the chosen method explain the picture; what was asked for before is left."""
-        asked = {"layer": self.at} if self.tools and self._on_layer(self.method) else {}
-        wanted = self.method, asked.get("layer")
+        asked: dict[str, Any] = {"layer": self.at} if self.tools and self._on_layer(self.method) else {}
+        weights = self.networks.used
+        other = {} if weights is None else {"weights": weights}
+        wanted = self.method, asked.get("layer"), weights
         on_its_way = isinstance(self.outcome, Waiting) and wanted == self._asked
         if not self._picture or not self.tools or on_its_way:
             return
@@ -100,7 +141,7 @@ class Explained:
         self.outcome = waiting
         title = f"{self._tool(self.method).title} of a picture"
         try:
-            job = submit_explained(self.lens, self._picture, self.method, **asked)
+            job = submit_explained(self.lens, self._picture, self.method, **asked, **other)
             waiting.task = self.work.follow(
                 job,
                 title,
@@ -111,6 +152,16 @@ class Explained:
             )
         except NNLensError as error:
             self.outcome = error
+        self.changed()
+
+    def _renewed(self) -> None:
+        """Have the other network explain the picture where one has done so: what is shown is of one network."""
+        again = self.outcome is not None
+        self._leave()
+        self.outcome = None
+        self.take(self._picture, self._sample)
+        if again:
+            self.explain()
         self.changed()
 
     def _seconds(self, asked: dict[str, Any]) -> float:
@@ -153,6 +204,10 @@ class Explained:
         self.changed()
 
     # ---------------------------------------------------------------------------------------------------- drawing
+    def predicted(self, outside: Outside | None) -> Outside | None:
+        """Return what the network that is asked makes of the picture, as far as it is there."""
+        return outside if self.networks.used is None else self.networks.seen
+
     @property
     def figure(self) -> Figure:
         """The map, or what stands in its place."""
@@ -164,14 +219,14 @@ class Explained:
 
         On another layer the picture is looked at once more; until then it stays as it was seen.
         """
-        seen = self._seen = outside or self._seen
+        seen = self._seen = outside or self.networks.seen or self._seen
         if not self.tools or seen is None:
             return Markup("")
         figure = self.figure
         return fill(
-            '<div class="explained-picture"><div class="h3"><span>Attribution</span>'
-            '<span class="cap cut grow">of the predicted class</span></div>'
+            '<div class="explained-picture"><div class="h3"><span>Attribution</span>{network}</div>'
             '<div class="choices">{method}{layer}{button}</div>{body}</div>',
+            network=self.networks.menu() or fill('<span class="cap cut grow">of the predicted class</span>'),
             method=menu("method", "method", [(tool.id, tool.title) for tool in self.tools], self.method),
             layer=self._layer_menu(),
             button=button("Explain", "explain", title="explain the picture by this method"),

@@ -100,7 +100,7 @@ class Query(Hideable):
             "choose": lambda *_: None,
             **self.explained.actions,
         }
-        self.choose = Live(drawing.chooser(), actions, guard, css=["query.css"])
+        self.choose = Live(drawing.chooser(self.explained.networks.takes), actions, guard, css=["query.css"])
         self.body = Live(
             actions=actions,
             guard=guard,
@@ -155,7 +155,7 @@ class Query(Hideable):
         """Look again, after having computed what is missing."""
         self.problem, self.near, self.waiting = None, [], True
         asked = self.asked
-        self.explained.take(asked.content if asked else b"")
+        self.explained.take(asked.content if asked else b"", asked.sample if asked else None)
         if asked is not None and self._space() is not None:
             self._answer(asked)
         self.paint()
