@@ -270,6 +270,7 @@ def test_classes_are_switched_by_their_chips(page):
 
 
 def test_a_link_shows_the_same(page, open_page):
+    entries = page.evaluate("history.length")
     page.click(".chip", 2)  # before there is a selection, whose pill has chips of its own
     page.wait_for("40 in view")
     page.press("j")
@@ -278,6 +279,7 @@ def test_a_link_shows_the_same(page, open_page):
     wait_until(lambda: "classes" in told() and "selection" in told(), 20, what="the address", seen=told)
     page.click("[data-act=theme]")
     page.wait_for_function("location.search.includes('theme=dark')")
+    assert page.evaluate("history.length") == entries, "Back would change the address, and the page not"
     other = Page(open_page(page.url))
     other.wait_for("20 selected", "Sample ", "40 in view")
     color = "getComputedStyle(all('.live')[0]).color"

@@ -113,9 +113,11 @@ class Bottom:
         self.tabs[self._place(title)].parts[:] = parts
 
     def _asked(self, title: str) -> None:
-        """Open the tab that a link names, where there is one."""
+        """Open the tab that a link names; where there is none, the address lets go of it."""
         if any(tab.title == title for tab in self.tabs):
             self.open(title)
+        else:
+            choose(self.session, "tab", "")
 
     def _open(self, place: int) -> None:
         choose(self.session, "tab", self.tabs[place].title if place else "")

@@ -41,7 +41,7 @@ SLICES = 48
 """Slices of the loss in which the samples of a class are counted."""
 NAMED = 24
 """Classes with a name below them; of more only some have one."""
-MARGIN = 0.03
+MARGIN = 0.06
 """Room around the samples, as a share of either side."""
 
 

@@ -13,6 +13,7 @@ export function render({model, el}) {
   key.textContent = '/'
   key.setAttribute('aria-hidden', 'true')
   root.append(input, key, list)
+  let typing = false  // a text that was not entered yet: what the server writes comes too late for it
   let asked = 0, active = -1, found = {start: 0, end: 0, offers: []}
   const options = () => [...list.children]
   const open = () => list.matches(':popover-open')
@@ -67,10 +68,10 @@ export function render({model, el}) {
     mark(-1)
     place()
   }
-  input.addEventListener('input', ask)
+  input.addEventListener('input', () => { typing = true; ask() })
   input.addEventListener('focus', ask)
   input.addEventListener('click', ask)
-  input.addEventListener('blur', close)
+  input.addEventListener('blur', () => { typing = false; close() })
   input.addEventListener('keydown', e => {
     const shown = open(), size = found.offers.length
     const stop = () => { e.preventDefault(); e.stopPropagation() }
@@ -82,13 +83,17 @@ export function render({model, el}) {
       stop()
       if (shown && active >= 0) { take(active); return }
       close()
+      typing = false
       model.send_msg({enter: input.value})
     } else if (e.key === 'Tab' && shown && !e.shiftKey && (active >= 0 || found.end > found.start)) {
       stop()
       take(Math.max(active, 0))
-    } else if (e.key === 'Escape' && shown) { stop(); close() }
+    } else if (e.key === 'Escape') {
+      typing = false
+      if (shown) { stop(); close() }
+    }
   })
-  const write = () => { if (model.written.text !== undefined) input.value = model.written.text }
+  const write = () => { if (model.written.text !== undefined && !typing) input.value = model.written.text }
   model.on('offers', show)
   model.on('written', write)
   write()

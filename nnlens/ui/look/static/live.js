@@ -60,6 +60,13 @@ if (models && !models.nn_setv) {
   }
 }
 
+// Panel enters every change of the address into the history, and takes nothing back from it: Back would change the
+// address and not the page. Undo is a key of the page; Back leaves it, as a reader expects.
+if (!history.nn_pushes) {
+  history.nn_pushes = history.pushState
+  history.pushState = history.replaceState
+}
+
 const FIELDS = ['SELECT', 'INPUT']
 
 export function render({model, el}) {
