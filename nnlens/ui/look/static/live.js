@@ -10,6 +10,12 @@ if (plot?._measure_layout && !plot.nn_measure) {
   }
 }
 
+// For every stroke Bokeh asks the styles for variables named --bk-…, of which this page sets none; after each change of
+// the page the browser computes all styles anew to answer
+try {
+  window.Bokeh.require('core/visuals/visual').VisualProperties.prototype._get_css_value = () => ''
+} catch { /* another Bokeh: plots are drawn as ever */ }
+
 // Bokeh's ring around a plot that has the focus is a pale blue, which is hardly seen on white
 const canvas = model_of('Canvas')?.default_view?.prototype
 if (canvas?.stylesheets && !canvas.nn_sheets) {
