@@ -107,7 +107,7 @@ def test_folds_of_the_address_are_those_that_the_network_has(tiny_lens):
     assert strip.view.html != before and session.state.choices["folds"] == "0"
     other = Session(tiny_lens)
     from_query(other, to_query(session) + "&theme=light")
-    again = Architecture(other, stops(tiny_lens.store), Work(other), catalog).strip
+    again = Architecture(other, stops(tiny_lens.store), Work(other), catalog, Overlay()).strip
     assert again.view.html == strip.view.html and not other.messages
     strip._fold(next(iter(strip.scene.groups)))
     assert strip.view.html == before and "folds" not in to_query(session)
