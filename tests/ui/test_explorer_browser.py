@@ -420,6 +420,10 @@ def test_another_run_is_opened_from_the_menu(tmp_path_factory, explore, open_pag
         tiny_store(folder / "runs" / name, count)
     page = Page(open_page(explore(folder / "runs")))
     page.wait_for("60 samples", "60 in view")
+    told = """window.told = []; new MutationObserver(() => told.push(...seen('.facts').map(n => n.textContent)))
+      .observe(all('.facts')[0].getRootNode(), {childList: true, subtree: true})"""
+    page.evaluate(told)
     page.locator("select[data-act=run]").select_option("two")
     page.wait_for("30 samples", "30 in view")
     assert "run=two" in page.url and not page.errors
+    assert any("Opening two" in words for words in page.evaluate("told"))

@@ -22,6 +22,8 @@ VISIBLE_SHARE = 0.004
 """A class with less of the selection than this is too thin to be drawn in the pill's bar."""
 NEAR_CHANCE = 1.5
 """Times chance; below it the accuracy is shown as a warning."""
+AT_ONCE = 0.05
+"""Seconds in which the browser has what stands in the bar, before the server is busy with another run."""
 
 
 def accuracy(session: Session, mask: Mask | None = None) -> float:
@@ -49,14 +51,43 @@ class Facts:
     def __init__(
         self, session: Session, runs: Sequence[str] = (), open_run: Callable[[str], Any] | None = None
     ) -> None:
-        actions = {"run": lambda value, _: open_run(value) if open_run else None}
-        self.session, self._can_open = session, open_run is not None
-        self.view = _part(session, actions, 480)
+        self.session, self._open_run, self._runs, self._opening = session, open_run, dict[str, str](), ""
+        self.view = _part(session, {"run": lambda value, _: self.open(value)}, 480)
         self.offer(dict.fromkeys(runs, ""))
 
     def offer(self, runs: Mapping[str, str]) -> None:
         """Offer runs, by name with why one cannot be opened."""
-        self.view.show(self._markup(self.session, runs if self._can_open else {}))
+        self._runs = dict(runs) if self._open_run else {}
+        self._paint()
+
+    def open(self, run: str) -> None:
+        """Open another run, once the page says so: that takes seconds, and no other is taken meanwhile."""
+        if run in self._runs and not self._opening:
+            self._opening = run
+            self._paint()
+            if self.session.served:
+                self.session.soon(AT_ONCE, self._go_there)
+            else:
+                self._go_there()
+
+    def _go_there(self) -> None:
+        run, opened = self._opening, False
+        try:
+            if self._open_run is not None:
+                self._open_run(run)
+                opened = True
+        finally:
+            if not opened:  # what is here stays, and the menu with it
+                self._opening = ""
+                self._paint()
+
+    def _paint(self) -> None:
+        opening = fill(
+            '<div class="facts"><span class="ring busy" style="--at:25%"></span><span class="run cut" role="status">'
+            "Opening {run}…</span></div>",
+            run=plain(self._opening),
+        )
+        self.view.show(opening if self._opening else self._markup(self.session, self._runs))
 
     def _markup(self, session: Session, runs: Mapping[str, str]) -> Markup:
         share = accuracy(session)
