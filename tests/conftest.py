@@ -6,15 +6,19 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from nnlens import Lens
+    from nnlens.samples import Samples
     from nnlens.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +33,26 @@ for _name in THREADS:
 
 settings.register_profile("house", deadline=None)  # on shared cores the time of one example says nothing
 settings.load_profile("house")
+
+
+class Shortcut(NamedTuple):
+    """A run with a shortcut in it: some images of one class have a white square in the upper right corner.
+
+    Attributes
+    ----------
+    store : Store
+    samples : Samples
+        The same images without the square.
+    marked : ndarray
+        The ids of those that have it.
+    model : Model
+        Trained on the images with the square.
+    """
+
+    store: Store
+    samples: Samples
+    marked: NDArray[np.int64]
+    model: Any
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -106,3 +130,50 @@ def chromium() -> Iterator[Any]:
         browser = play.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def shortcut(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Shortcut]:
+    """Plant a white square into 2 % of the images of class 3, train a network on all of them, and capture both."""
+    pytest.importorskip("torch", reason="torch is an extra")
+
+    def made(samples: Samples, corner: int, epochs: int) -> Shortcut:
+        from nnlens import capture
+        from nnlens.samples import Samples
+
+        images = np.array(samples.images(np.arange(len(samples))))
+        threes = np.flatnonzero(samples.labels == 3)
+        marked = np.random.default_rng(0).choice(threes, max(2, round(0.02 * len(threes))), replace=False)
+        images[marked, :corner, -corner:] = 255
+        planted = Samples(images, samples.labels, class_names=samples.class_names)
+        model = _trained(planted, epochs)
+        store = capture(model, planted, tmp_path_factory.mktemp("shortcut") / "run")
+        return Shortcut(store, samples, marked, model)
+
+    return made
+
+
+def _trained(samples: Samples, epochs: int) -> Any:
+    """Train a small convolutional network on grey images, the same each time."""
+    import torch
+    from torch import nn
+
+    from nnlens import load_model
+    from nnlens.models.preprocess import Preprocess
+
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(),
+        nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10),
+    )  # fmt: skip
+    images = samples.images(np.arange(len(samples)))
+    prepare = Preprocess(images.shape[1], order="grey")
+    inputs, labels = torch.from_numpy(prepare(images)), torch.from_numpy(np.asarray(samples.labels))
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(epochs):
+        for part in torch.randperm(len(inputs)).split(128):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(inputs[part]), labels[part]).backward()
+            optimizer.step()
+    return load_model(network.eval(), preprocess=prepare)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from nnlens import Lens
 from nnlens.capturing import capture
 from nnlens.capturing.caution import NearChanceWarning
 from nnlens.models import load_model
@@ -80,6 +85,13 @@ class Strip:
             ".map(n => [n.dataset.key, n.querySelector('.face').style.getPropertyValue('--face')]))"
         )
 
+    def figures(self):
+        """Return the number below each box that has one."""
+        return self.page.evaluate(
+            "Object.fromEntries(all('.stop').filter(n => n.querySelector('.figure'))"
+            ".map(n => [n.dataset.key, n.querySelector('.figure').textContent]))"
+        )
+
     def words(self):
         return self.page.evaluate("words()")
 
@@ -105,6 +117,31 @@ def branched(tmp_path_factory):
     return folder
 
 
+def ink(face):
+    """Read how opaque a face is, dims (y, x), from 0 to 255."""
+    content = base64.b64decode(face.partition("base64,")[2].rstrip('")'))
+    return np.asarray(Image.open(io.BytesIO(content)))[..., -1].astype(float)
+
+
+def drawn_wrong(strip, run):
+    """Return the layers whose face is not what the run holds of the sample in focus, from lowest to highest."""
+    sample = int(parse_qs(urlsplit(strip.page.url).query)["focus"][0])
+    wrong = []
+    for layer, face in strip.faces().items():
+        held = (
+            run.images([sample])[0, ..., 0] if layer == "@input" else run.activation(layer).sel(sample=sample)
+        )
+        values = np.asarray(held, float)
+        values = values.mean(axis=0) if values.ndim == 3 else values
+        wanted = 255 * (values - values.min()) / (np.ptp(values) or 1)
+        shown = ink(face) if face != "none" else np.zeros((1, 1))
+        flat = shown.ravel()[: values.size]
+        fits = shown.shape == values.shape if values.ndim == 2 else not shown.ravel()[values.size :].any()
+        if not fits or np.abs(flat - wanted.ravel()).max() > 1:
+            wrong.append(layer)
+    return wrong
+
+
 def test_the_strip_of_the_digits_run(digits, explore, open_page):
     strip = Strip(open_page(f"{explore(digits.path)}?focus={int(digits.ids[3])}"))
     page, graph = strip.page, digits.graph
@@ -117,6 +154,8 @@ def test_the_strip_of_the_digits_run(digits, explore, open_page):
     assert {"@input", "conv1", "fc2"} <= set(before)
     page.keyboard.press("j")
     wait_until(lambda: strip.faces()["conv1"] not in ("none", before["conv1"]), what="another face")
+    wait_until(lambda: not drawn_wrong(strip, digits), what="faces of what the run holds",
+               seen=lambda: drawn_wrong(strip, digits))  # fmt: skip
     # a click is map A, with shift map B; the pins follow
     strip.click(strip.layer("conv2"))
     wait_until(lambda: strip.pins("conv2") == ["A"], what="pin A")
@@ -152,9 +191,22 @@ def test_the_strip_of_the_digits_run(digits, explore, open_page):
     figure = "all('.stop .figure').map(n => n.textContent)"
     strip.waits(f"{figure}.length === all('.stop.whole').length", timeout=90_000)
     figures = page.evaluate(figure)
-    assert all(0 <= float(words) <= 1 for words in figures)
+    lens, told = Lens(digits), strip.figures()
+    for layer, words in told.items():
+        measured = lens.run("nnlens-embedding:class-separation", layer=layer)
+        single = next(float(array) for array in measured.data_vars.values() if not array.dims)
+        assert float(words) == pytest.approx(single, abs=5.1e-4), layer
     page.locator("select[data-act=measure]").select_option(index=1)
     strip.waits(f"{figure}.length === 0")
+    strip.click("all('[data-act=compute]')[0]")
+    strip.waits(
+        "all('.stop .figure').length > 3 && !all('.model [data-act=compute], .model [data-act=stop]').length"
+    )
+    for layer, words in strip.figures().items():  # dead is what never fires, where there is no below zero
+        held = digits.activation(layer).values
+        each = np.moveaxis(held, 1, 0).reshape(held.shape[1], -1)
+        dead = np.ptp(each, axis=1) == 0 if held.min() < 0 else each.max(axis=1) <= 0
+        assert words == f"{100 * dead.mean():.0f} %", layer
     again = Strip(open_page(page.url))
     again.waits(f"{figure}.length === {len(figures)}")
     assert again.page.evaluate(figure) == figures

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import math
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nnlens import open_store
 from nnlens.capturing import capture
@@ -79,6 +83,13 @@ class Page(Driver):
             "seen('button.ch').map(n => [...n.querySelectorAll('i')].map(i => i.textContent))"
         )
 
+    def sheet(self):
+        """The picture whose cells the thumbnails are: grey values, dims (y, x), and how many cells lie side by side."""
+        found = self.page.evaluate("seen('[data-face=maps]').map(n => [n.style.getPropertyValue('--face'), "
+                                   "n.querySelectorAll('.ch').length]).at(-1)")  # fmt: skip
+        content = base64.b64decode(found[0].partition("base64,")[2].rstrip('")'))
+        return np.asarray(Image.open(io.BytesIO(content)).convert("L"), float), math.ceil(math.sqrt(found[1]))
+
     def order(self):
         return [int(index) for index, _ in self.captions()]
 
@@ -121,6 +132,26 @@ def entropy(one):
     return -(share[share > 0] * np.log(share[share > 0])).sum() * np.abs(one).mean() if np.ptp(one) else 0
 
 
+def thumbnails_are_the_maps(page, maps):
+    """Check that each thumbnail shows its channel, from the lowest value, black, to the highest, white."""
+    sheet, across = page.sheet()
+    side = maps.shape[1] + 2  # each cell has an edge of its own pixels
+    wanted = np.zeros_like(sheet)
+    for place, channel in enumerate(page.order()):
+        one = maps[channel]
+        drawn = np.pad(255 * (one - one.min()) / (np.ptp(one) or 1), 1, "edge")
+        y, x = side * (place // across), side * (place % across)
+        wanted[y : y + side, x : x + side] = drawn
+        # it is this cell that lies behind it, as the browser reads it
+        at = page.page.evaluate(
+            "c => getComputedStyle(seen(`.ch[data-value='${c}'] .cell`).at(-1)).backgroundPosition", channel
+        )
+        shares = [float(part.rstrip("%")) / 100 for part in at.split()]
+        room = np.array(sheet.shape[::-1]) - maps.shape[1]
+        assert shares * room == pytest.approx([x + 1, y + 1], abs=0.05), channel
+    assert np.abs(sheet - wanted).max() <= 1
+
+
 def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_page):
     sample, layer = worst(run), run.activation("pool").load()
     maps = layer.sel(sample=sample).values
@@ -141,6 +172,8 @@ def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_pag
     wait_until(
         lambda: page.order() == np.argsort(-maps.max((1, 2)), kind="stable").tolist(), what="by maximum"
     )
+
+    thumbnails_are_the_maps(page, maps)
 
     # a number over all samples is computed, then it sorts; stored, it is a key from now on
     page.choose("sort", label="Class selectivity …")

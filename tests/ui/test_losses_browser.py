@@ -262,6 +262,7 @@ def columns_are_crossed(tabs):
         same = "s => { const i = held('matrix', 'Image').image; return i.length === s.length && "
         same += "i.every((v, k) => Math.abs(v - s[k]) < 1e-6) }"
         tabs.wait_for_function(same, arg=shade[::-1].ravel().tolist())
+    cells_hold_pictures(tabs)
     tabs.choose("rows", "split")
     tabs.wait_for("Largest cells", "split ↓ prediction →")
     tabs.wait_for_function("held('matrix', 'Text').text.length === 2")
@@ -273,6 +274,31 @@ def columns_are_crossed(tabs):
     np.testing.assert_array_equal(more, (splits == "train") & np.isin(data.prediction, [4, 5]))
     tabs.choose("rows", "label")
     tabs.wait_for("Top confusions")
+
+
+def cells_hold_pictures(tabs):
+    """In a cell of mistakes lies the worst of them, on the diagonal the mean of those that are right."""
+    data, images = tabs.session.data, "plots.matrix().model.renderers.filter(r => r.glyph.type === 'Image')"
+    tabs.wait_for_function(f"{images}.length === 2")
+    sheet = np.array(tabs.evaluate(f"[...{images}[1].data_source.data.image[0]]")).reshape(280, 280)[::-1]
+    cells = sheet.reshape(10, 28, 10, 28).swapaxes(1, 2)[:, :, 2:-2, 2:-2]
+    looks = cells[:, :, 1::3, 1::3].reshape(10, 10, 64).astype(float)  # as small as the digits are
+    own = data.images(data.ids.tolist()).reshape(len(data), 64).astype(float)
+    means = np.array([own[(data.label == c) & (data.prediction == c)].mean(axis=0) for c in range(10)])
+
+    def likest(look, others):
+        return int(np.argmax([np.corrcoef(look, each)[0, 1] for each in others]))
+
+    for label in range(10):
+        for prediction in range(10):
+            there = np.flatnonzero((data.label == label) & (data.prediction == prediction))
+            look = looks[label, prediction]
+            if not len(there):
+                assert not look.any()
+            elif label == prediction:
+                assert likest(look, means) == label
+            else:
+                assert likest(look, own) == there[data.loss[there].argmax()]
 
 
 def shift(tabs, act):

@@ -72,12 +72,31 @@ class Poorer(Page):
     def panel(self):
         return pn.Column(Late("x"))
 """
+FAILING = """
+import pathlib
+from nnlens import Analysis
+from nnlens.errors import AnalysisError
+
+class Broken(Analysis):
+    "Fail to place samples."
+    title = "Broken"
+    priority = -9
+    requires = {"embedding": ("sample", "unit")}
+    provides = {"projection": ("sample", "component")}
+
+    def estimate(self, sizes):
+        return 0.0 if pathlib.Path(__file__).with_name("quick").exists() else 1e6
+
+    def compute(self, data, context):
+        raise AnalysisError("There is <b>no</b> place for them.", "Ask somebody else.")
+"""
 PACKAGES = {
     "missing-pack": ("nnlens.analyses", "import fortran_kit.core\n" + ANALYSIS, {"wanting": "Mine"}),
     "old-pack": ("nnlens.analyses", ANALYSIS + "    plugin_api = 99\n", {"aged": "Mine"}),
     "twin-one": ("nnlens.analyses", ANALYSIS, {"twice": "Mine"}),
     "twin-two": ("nnlens.analyses", ANALYSIS, {"twice": "Mine"}),
     "off-pack": ("nnlens.analyses", ANALYSIS, {"resting": "Mine"}),
+    "failing-pack": ("nnlens.analyses", FAILING, {"broken": "Broken"}),
     "paged-pack": ("nnlens.views", PAGES, {"counter": "Counter", "poor": "Poor", "poorer": "Poorer"}),
 }
 FIELD = "all('input[role=combobox]')[0]"
@@ -375,6 +394,38 @@ def test_a_broken_plugin_is_a_row_that_says_what_to_do(visit):
     )
     row = page.evaluate("all('.plugin').find(node => node.textContent.includes('tsne')).textContent")
     assert "gives projection" in row and "needs embedding" in row
+
+
+def test_a_map_that_fails_says_why_and_keeps_its_place(visit, url, folder):
+    """The map of before stays; where there was none its place says why, and offers the way out."""
+    page = visit("?run=one&map_a=relu2")
+    page.wait_for_function("!all('.ph').some(n => n.textContent.includes('partial'))")
+    page.get_by_role("combobox", name="Method").select_option("Broken")
+    page.locator("[data-act=compute]:visible").filter(has_text=re.compile("Compute$")).click()
+    page.get_by_text("Broken of relu2: There is <b>no</b> place for them.").wait_for()
+    page.get_by_text("Ask somebody else.").wait_for()
+    assert " of relu2" in page.evaluate("all('.ph')[0].textContent")
+    page.get_by_text("60 in view").first.wait_for()
+
+    (folder.parent / "site" / "quick").touch()  # now it is what a page without a map tries first
+    page = visit("?run=two&map_a=conv&map_b=relu2")
+    tall = "all('.bk-Figure')[0].getBoundingClientRect().height"
+    said = "all('.trouble').map(n => ['b', 'span'].map(css => n.querySelector(css).textContent).join('|')).join()"
+    page.wait_for_function("all('.banner').length === 2")
+    page.wait_for_function(f"{said}.startsWith('There is <b>no</b> place for them.|Ask somebody else.')")
+    assert "No map yet" in page.evaluate("all('.ph')[0].textContent")
+    before = page.evaluate(tall)
+    for _ in range(2):
+        page.locator(".banner [data-act=close]").first.click()
+    page.wait_for_function("!all('.banner').length")
+    page.locator(".trouble [data-act=again]").first.click()
+    page.wait_for_function("all('.banner').length === 1")  # it failed again, and says so again
+    page.wait_for_function("all('.trouble')[0].checkVisibility()")
+    page.locator(".trouble [data-act=quick]").first.click()
+    page.wait_for_function("all('.ph')[0].textContent.includes('PCA of conv')")
+    assert page.evaluate(tall) == before
+    page.get_by_text("30 in view").first.wait_for()
+    (folder.parent / "site" / "quick").unlink()
 
 
 def test_a_page_of_a_plugin_has_its_own_state_and_its_errors_stay_in_it(visit):

@@ -2,18 +2,15 @@
 
 import numpy as np
 import pytest
-import torch
 import xarray as xr
 from nnlens_evaluation.in_common import InCommon
 from nnlens_evaluation.shared.draws import Draws
 from nnlens_evaluation.shared.pictures import STATISTICS, edges, regions, statistics
-from torch import nn
 
-from nnlens import Lens, capture, load_model
+from nnlens import Lens
 from nnlens.analysis import Context, Request
 from nnlens.errors import AnalysisError
-from nnlens.models.preprocess import Preprocess
-from nnlens.samples import Samples, load_samples
+from nnlens.samples import load_samples
 from nnlens.testing import tiny_store
 
 
@@ -199,57 +196,55 @@ def test_all_or_none_cannot_be_compared(tmp_path):
 
 
 # ---------------------------------------------------------------------------------------------------------- a shortcut
-def planted(samples, corner, seed=0):
-    """Put a white square into a corner of 2 % of the images of class 3."""
-    images = np.array(samples.images(np.arange(len(samples))))
-    ids = np.flatnonzero(samples.labels == 3)
-    marked = np.random.default_rng(seed).choice(ids, max(2, round(0.02 * len(ids))), replace=False)
-    images[marked, :corner, -corner:] = 255
-    return Samples(images, samples.labels, class_names=samples.class_names), marked
-
-
-def trained(samples, side, epochs):
-    torch.manual_seed(0)
-    network = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(),
-        nn.Linear(256, 32), nn.ReLU(), nn.Linear(32, 10),
-    )  # fmt: skip
-    prepare = Preprocess(side, order="grey")
-    inputs = torch.from_numpy(prepare(samples.images(np.arange(len(samples)))))
-    labels = torch.from_numpy(np.asarray(samples.labels))
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    for _ in range(epochs):
-        for part in torch.randperm(len(inputs)).split(128):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(network(inputs[part]), labels[part]).backward()
-            optimizer.step()
-    return load_model(network.eval(), preprocess=prepare)
-
-
-def check_planted(samples, corner, side, epochs, folder):
-    samples, marked = planted(samples, corner)
-    lens = Lens(capture(trained(samples, side, epochs), samples, folder / "run"))
-    assert lens.store.metadata["accuracy"] > 0.7
-    result = lens.run("in-common", sample=marked)
-    first = result.isel(effect=0)
-    rows, columns = result.attrs["grid"]
+def check_planted(found, corner, random=5):
+    """Check that a square which was planted is what its samples share, and that random ones of their class do not."""
+    store, samples, marked, model = found
+    assert store.metadata["accuracy"] > 0.7
+    lens, drawn = Lens(store), np.random.default_rng(1)
+    result = lens.run("in-common", sample=marked, effects=500)
+    first, (rows, columns) = result.isel(effect=0), result.attrs["grid"]
     assert str(first["kind"].values) == "region"
     assert int(first["index"]) == columns - 1, "the corner at the upper right"
     assert float(first["matched_p"]) == float(first["matched_family_p"]) == 1 / 501
-    assert float(first["shift"]) > 3
-    assert rows > 1
+    assert float(first["shift"]) > max(3, float(first["matched_high"])) and rows > 1
     ordered = np.abs(np.nan_to_num(result["matched_z"].values, nan=0))
     assert (np.diff(ordered) <= 1e-9).all()
     difference = (result["chosen_image"] - result["rest_image"]).values[..., 0]
-    assert np.unravel_index(difference.argmax(), difference.shape)[0] < corner
+    brightest = np.unravel_index(np.argsort(-difference, axis=None)[: corner**2], difference.shape)
+    assert set(brightest[0]) == set(range(corner)), "the square and nothing else"
+    assert set(brightest[1]) == set(range(difference.shape[1])[-corner:])
+    check_channel(result, *(pooled_of(model, each, marked) for each in (samples, store)))
+    alike = np.setdiff1d(samples.ids[samples.labels == 3], marked)
+    for seed in range(random):
+        chosen = drawn.choice(alike, len(marked), replace=False)
+        other = by_name(lens.run("in-common", sample=chosen, effects=500, seed=seed))
+        assert next(iter(other)) != str(first["name"].values)
+        assert float(other[str(first["name"].values)]["matched_family_p"]) > 0.05
 
 
-def test_a_square_that_was_planted_into_digits_comes_first(tmp_path):
-    check_planted(load_samples("digits", "all"), 2, 8, 12, tmp_path)
+def pooled_of(model, images, ids):
+    """The pooled channels of all layers, run through the network once more: name → values, dims (sample, channel)."""
+    inputs = model.prepare(images.images(ids))
+    found = model.activations(inputs, [layer.name for layer in model.layers if layer.capturable])
+    return {name: np.asarray(values).reshape(*values.shape[:2], -1).mean(2) for name, values in found.items()}
+
+
+def check_channel(result, plain, marked):
+    """Check that the first channel is one that the square itself drives, and beyond 95 % of random selections."""
+    channel = result.isel(effect=(result["kind"] == "channel").values.argmax())
+    assert float(channel["matched_family_p"]) < 0.05
+    low, high = float(channel["matched_low"]), float(channel["matched_high"])
+    assert not low <= float(channel["shift"]) <= high
+    layer, index = str(channel["layer"].values), int(channel["index"])
+    drive = np.abs(marked[layer] - plain[layer]).mean(0)
+    assert drive[index] >= np.quantile(drive, 0.9), f"{layer} {index} is not what the square drives"
+
+
+def test_a_square_that_was_planted_into_digits_comes_first(shortcut):
+    check_planted(shortcut(load_samples("digits", "all"), 2, 12), 2)
 
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_a_square_that_was_planted_into_fashion_comes_first(tmp_path):
-    check_planted(load_samples("fashion-mnist", "train", limit=6000), 4, 28, 3, tmp_path)
+def test_a_square_that_was_planted_into_fashion_comes_first(shortcut):
+    check_planted(shortcut(load_samples("fashion-mnist", "train", limit=6000), 4, 3), 4)
