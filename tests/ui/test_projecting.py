@@ -359,3 +359,17 @@ def test_a_map_is_computed_of_the_samples_chosen_and_says_so(page, samples, ids,
     assert ids is asked is None or asked.tolist() == ids
     end(page, "quick", "@input")
     assert page.maps["a"].of == words
+
+
+def test_of_what_is_dropped_after_its_end_nothing_is_told(page, monkeypatch):
+    """The end waits for its turn on the page's thread; a late result would lie on the map that is asked for since."""
+    told, turns = [], []
+    monkeypatch.setattr(type(page.session), "later", lambda _, turn: turns.append(turn))
+    job = Job("slow", "slow")
+    job.begin(lambda: None)
+    task = page.work.follow(job, "slow", told.append, failed=told.append)
+    job.end("done", result_of("slow", "fc1"))
+    page.work.drop(task)
+    for turn in turns:
+        turn()
+    assert turns and not told

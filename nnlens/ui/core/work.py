@@ -145,12 +145,14 @@ class Work(param.Parameterized):
         return task
 
     def drop(self, task: Task) -> None:
-        """Do not wait for a task any longer; its job ends when no page waits for it."""
-        if task.running:
-            task.dropped = True
-            task.unwatch()
+        """Do not wait for a task any longer, nor hear of its end; its job ends when no page waits for it."""
+        if task.dropped or task.ended:
+            return
+        running, task.dropped = task.running, True
+        task.unwatch()
+        if running:  # else it has ended, and the page is about to be told
             task.job.release()
-            self.changes += 1
+        self.changes += 1
 
     def cancel(self, task: Task) -> None:
         """End a task for this page; for the others that wait for the same result it goes on."""
