@@ -51,6 +51,15 @@ def test_a_person_may_go_back_later_and_choose_another_at_once(controls):
     assert wanted(controls) == PCA
 
 
+def test_a_layer_or_method_that_is_not_there_is_not_shown_as_another(controls):
+    controls.projecting.set_quietly(
+        "a", replace(controls.projecting.state("a"), layer="gone", analysis="was:here")
+    )
+    controls.show()
+    assert ">gone</option>" in controls._layer.html and "was:here" not in controls._method.options.values()
+    assert 'aria-pressed="true"' not in controls._method.html
+
+
 def test_after_a_switch_the_other_map_may_get_what_this_one_shows(controls):
     controls._switch.pick("b")
     assert controls._method.value == TSNE

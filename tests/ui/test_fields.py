@@ -25,6 +25,7 @@ class Everything(Analysis):
     other = param.List([1], doc="What no control edits.")
     fixed = param.Integer(1, constant=True, doc="Not for people.")
     secret = param.Integer(1, precedence=-1, doc="Not for people.")
+    open = param.Number(1, bounds=(0, 1), inclusive_bounds=(False, True), precedence=-1, doc="Not zero.")
     hostile = param.Integer(1, label="<img src=x onerror=alert(1)>", doc='"><script>alert(1)</script>')
 
 
@@ -72,6 +73,10 @@ def test_a_label_is_text():
         ("whole", "1e999", 5),
         ("whole", "nan", 5),
         ("whole", "<b>", 5),
+        ("whole", "?", 5),
+        ("open", "0", 5),
+        ("open", "-1", 5),
+        ("open", "2", 1),
         ("number", "-1", 0),
         ("maybe", " ", None),
         ("maybe", "inf", 5),
@@ -111,6 +116,16 @@ def test_a_choice_tells_what_a_person_picks_and_nothing_else():
     assert told == [1] and menu.value == 1
     menu.options = [("other", 7), ("layer 1", 1)]
     assert menu.value == 1 and told == [1]
+
+
+def test_what_no_option_stands_for_is_shown_as_it_is():
+    """Else a browser shows the first option, which then cannot be chosen."""
+    menu = Choice("Layer", [(f"layer {i}", i) for i in range(5)], 2, lambda _: None)
+    menu.value = "gone <b>"
+    assert '<option value="" selected disabled hidden>gone &lt;b&gt;</option>' in menu.html
+    assert menu.html.count("selected") == 1
+    menu.value = 2
+    assert "disabled" not in menu.html and '<option value="2" selected' in menu.html
 
 
 def test_a_choice_that_is_not_taken_is_drawn_anew():
@@ -162,6 +177,9 @@ def test_what_can_draw_a_body_offers_it_and_nothing_else_does():
     assert ">7-D<" in form.view.html
     form.set("components", "0")
     assert told[-1] == {}
+    for nonsense in ("x", None, [2], True):  # as an address may say
+        form.show(Solid, {"components": nonsense})
+        assert ">3-D<" in form.view.html
     form.show(Everything, {})
     assert "Drawn in" not in form.view.html
 

@@ -2,7 +2,7 @@
 
 Switches and menus are the browser's own, in markup: a widget of a library has its own root and its own copy of all
 styles, and a dozen of them took a third of the time in which a page comes to stand. The server hears of a person's
-choice only, and draws what it made of it, so that nothing is written back that was overtaken meanwhile.
+choice only, and draws what it made of it: no widget writes back what the server has given it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from panel.models.reactive_html import DOMEvent
 from panel.util import edit_readonly
 
-from nnlens.ui.look.live import Live
+from nnlens.ui.look.live import Action, Live
 from nnlens.ui.look.menus import menu, switch
 from nnlens.ui.look.text import fill, plain, quoted
 from nnlens.ui.look.theme import static
@@ -77,8 +77,15 @@ def distinct(options: Sequence[Option]) -> dict[str, Any]:
 def labelled(label: str, control: Markup, doc: str = "", times: int = 0) -> Markup:
     """Return a row of the controls: the label, whose tooltip is the doc, and the control.
 
-    `times` counts what was set: markup that is new each time is drawn anew, where a control was set to what is
-    not taken too.
+    Parameters
+    ----------
+    label : str
+    control : Markup
+    doc : str
+        The label itself when left out.
+    times : int
+        Counts what a person has set: markup that is new each time is drawn anew, so that a control that was set to
+        what is not taken shows what holds.
     """
     return fill(
         '<div class="field" data-times="{times}"><span class="cut sec label" title="{doc}">{label}</span>{control}'
@@ -91,14 +98,29 @@ def labelled(label: str, control: Markup, doc: str = "", times: int = 0) -> Mark
 
 
 def choosing(act: str, label: str, options: Mapping[str, Any], value: Any, few: bool | None = None) -> Markup:
-    """Return a switch of few short options, or a menu of many; what arrives is the place of the option."""
+    """Return a switch of few short options, or a menu of many; what arrives is the place of the option.
+
+    Parameters
+    ----------
+    act : str
+        The action that it calls.
+    label : str
+        What screen readers say.
+    options : mapping of str to object
+        By what is shown.
+    value : object
+        The chosen one.
+    few : bool, optional
+        Whether they stand side by side; when left out, where they are few and short.
+    """
     places = [(str(place), text) for place, text in enumerate(options)]
     chosen = next((str(place) for place, option in enumerate(options.values()) if option == value), "")
+    absent = "" if chosen or value is None else plain(str(value), 40)
     if few is None:
         few = 1 < len(options) <= FEW and sum(map(len, options)) <= SHORT
     if few:
         return switch(label, act, [(text, place) for place, text in places], chosen)
-    return menu(act, label, places, chosen)
+    return menu(act, label, places, chosen, absent=absent)
 
 
 def chosen_of(options: Mapping[str, Any], place: str) -> Any:
@@ -129,6 +151,8 @@ class Choice(Live):
         Gets what a person chooses.
     doc : str
         The label's tooltip.
+    guard : callable
+        Wraps what a person's choice does, so that its errors are told: `Session.guard`.
     bare : bool
         Whether only a screen reader hears the label.
     few : bool, optional
@@ -143,15 +167,16 @@ class Choice(Live):
         chosen: Callable[[Any], Any],
         doc: str = "",
         *,
+        guard: Callable[[Action], Any] = lambda action: action,
         bare: bool = False,
         few: bool | None = None,
         **layout: Any,
     ) -> None:
         shape = {"css": CSS, "height": 32, **ROOM, **layout}
-        super().__init__(actions={"set": lambda place, _: self._set(place)}, **shape)
+        super().__init__(actions={"set": lambda place, _: self._set(place)}, guard=guard, **shape)
         self._label, self._doc, self._bare, self._few, self._chosen = label, doc, bare, few, chosen
         self._options, self._times = distinct(options), 0
-        self._value = self._known(value)
+        self._value = self._known(value, self._options)
         self._paint()
 
     @property
@@ -161,9 +186,10 @@ class Choice(Live):
 
     @options.setter
     def options(self, options: Sequence[Option]) -> None:
-        self._options = distinct(options)
-        self._value = self._known(self._value)
-        self._paint()
+        named = distinct(options)
+        if named != self._options:
+            self._options, self._value = named, self._known(self._value, named)
+            self._paint()
 
     @property
     def value(self) -> Any:
@@ -172,17 +198,19 @@ class Choice(Live):
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._value = value
-        self._paint()
+        if value != self._value:
+            self._value = value
+            self._paint()
 
     def pick(self, value: Any) -> None:
         """Choose an option as a person does."""
         self._times += 1
-        self.value = value
+        self._value = value
+        self._paint()
         self._chosen(value)
 
-    def _known(self, value: Any) -> Any:
-        values = list(self._options.values())
+    def _known(self, value: Any, options: Mapping[str, Any]) -> Any:
+        values = list(options.values())
         return value if value in values else next(iter(values), None)
 
     def _set(self, place: str) -> None:

@@ -43,11 +43,11 @@ class Setting:
         self.label = "Drawn in" if axes else parameter.label or self.name.replace("_", " ").capitalize()
 
     def row(self, value: Any, times: int = 0) -> Markup:
-        """Draw it with a value."""
+        """Draw it with a value; `times` as of `labelled`."""
         return labelled(self.label, self._control(f"set {self.name}", value), self.parameter.doc or "", times)
 
     def read(self, text: str, value: Any) -> Any:
-        """Return what an entry means; where it means nothing, the value of before."""
+        """Return what an entry, as a browser sent it, means; where it means nothing, `value`, that of before."""
         parameter = self.parameter
         try:
             options = self._options(value)
@@ -64,7 +64,8 @@ class Setting:
         """List what there is to choose of; nothing where it is a line that is written."""
         parameter = self.parameter
         if self.axes:
-            return {f"{number}-D": number for number in sorted({2, 3, value})}
+            own = {value} if isinstance(value, int) and not isinstance(value, bool) else set[int]()
+            return {f"{number}-D": number for number in sorted({2, 3} | own)}  # an address may hold anything
         if isinstance(parameter, param.Selector):
             return distinct([(str(text), option) for text, option in parameter.get_range().items()])
         return {"no": False, "yes": True} if isinstance(parameter, param.Boolean) else {}
@@ -83,10 +84,21 @@ class Setting:
 
 
 def _within(parameter: param.Parameter, value: Any) -> Any:
-    """Bring a number to the nearest that its parameter takes, as the arrows of its field do."""
+    """Bring a number to the nearest that its parameter takes, as the arrows of its field do.
+
+    Raises
+    ------
+    ValueError
+        If it is not finite, or if there is no nearest.
+    """
     low, high = getattr(parameter, "bounds", None) or (None, None)
+    closed_low, closed_high = getattr(parameter, "inclusive_bounds", (True, True))
     if isinstance(value, int | float):
         if not math.isfinite(value):
+            raise ValueError(value)
+        if (not closed_low and low is not None and value <= low) or (
+            not closed_high and high is not None and value >= high
+        ):
             raise ValueError(value)
         value = low if low is not None and value < low else value
         value = high if high is not None and value > high else value
@@ -100,6 +112,8 @@ class ParameterForm:
     ----------
     changed : callable
         Gets all values that differ from their defaults, after each change.
+    guard : callable
+        Wraps what a person's entry does, so that its errors are told: `Session.guard`.
 
     Attributes
     ----------
@@ -111,7 +125,9 @@ class ParameterForm:
 
     FIRST = 2
 
-    def __init__(self, changed: Callable[[dict[str, Any]], Any]) -> None:
+    def __init__(
+        self, changed: Callable[[dict[str, Any]], Any], guard: Callable[[Any], Any] = lambda action: action
+    ) -> None:
         self._changed = changed
         self._values: dict[str, Any] = {}
         self._defaults: dict[str, Any] = {}
@@ -119,9 +135,13 @@ class ParameterForm:
         self._shown: tuple[type[Analysis] | None, dict[str, Any]] = (None, {})
         self._open, self._first, self._times = False, self.FIRST, 0
         self.more = Live(
-            actions={"more": self._toggle}, css="controls.css", sizing_mode="stretch_width", height=34
+            actions={"more": self._toggle},
+            guard=guard,
+            css="controls.css",
+            sizing_mode="stretch_width",
+            height=34,
         )
-        self.view = Settings(self.set)
+        self.view = Settings(guard(self.set))
 
     def show(self, analysis: type[Analysis], values: Mapping[str, Any]) -> None:
         """Show the parameters of an analysis with these values, the defaults for the others."""

@@ -23,11 +23,19 @@ def menu(
     value: str,
     key: str = "",
     groups: Sequence[tuple[str, Sequence[Option]]] = (),
+    absent: str = "",
 ) -> Markup:
-    """Return a small menu of its own line's height; options may follow in named groups."""
+    """Return a small menu of its own line's height; options may follow in named groups.
+
+    Where none of them is chosen, `absent` are the words for what is: a browser would show the first, which then could
+    not be chosen.
+    """
     return fill(
         '<select class="menu" data-act="{act}" data-key="{key}" aria-label="{label}" '
-        'title="{label}">{options}{groups}</select>',
+        'title="{label}">{absent}{options}{groups}</select>',
+        absent=fill('<option value="" selected disabled hidden>{words}</option>', words=absent)
+        if absent
+        else "",
         act=act,
         key=key or act,
         label=label,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import panel_material_ui as pmui
-from bokeh.settings import settings
 from panel.util import edit_readonly
 
 from nnlens.ui.look.theme import THEMES, page_style
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 def configure() -> None:
     """Load what the page needs of Panel; called by servers, and by app scripts for each visitor."""
     pn.extension("tabulator")
-    settings.perform_document_validation = (
-        False  # of every page anew, a tenth of a second for advice to authors
-    )
 
 
 def shell(title: str = "nnlens", dark: bool | None = None) -> pmui.Page:

@@ -53,17 +53,19 @@ class Analyses:
             "Analysis",
             [(t.title, t.id) for t in self.tools],
             self.tool.id,
-            guard(self._pick),
+            self._pick,
             "What is computed.",
+            guard=guard,
         )
         self._layer_row = Choice(
             "Layer",
             [(f"{s.title} · {s.dims}", s.name) for s in layers],
             self.layer,
-            guard(self._pick_layer),
+            self._pick_layer,
             "The layer whose vectors are looked at.",
+            guard=guard,
         )
-        self._form = ParameterForm(guard(self._changed))
+        self._form = ParameterForm(self._changed, guard)
         self._doc = Live(css="controls.css", margin=(4, 16))
         self._do = Live(
             actions={"compute": lambda *_: self.compute()}, guard=session.guard, css="controls.css"

@@ -49,7 +49,8 @@ class MapControls:
             "map",
             [("A", "a"), ("B", "b")],
             "a",
-            guard(self._switched),
+            self._switched,
+            guard=guard,
             bare=True,
             few=True,
             margin=(10, 16, 2, 16),
@@ -58,16 +59,17 @@ class MapControls:
             "Layer",
             self._layers,
             None,
-            guard(lambda layer: self._want(layer=layer)),
+            lambda layer: self._want(layer=layer),
             "The layer whose vectors the map shows; the strip above picks it too.",
+            guard=guard,
         )
-        self._method = Choice("Method", [], None, guard(self._want_method), self._docs())
+        self._method = Choice("Method", [], None, self._want_method, self._docs(), guard=guard)
         self._offer()
         self._own = FileButton(
             self._taken, guard, label="own coordinates…", title=OWN, accept=",".join(ENDINGS), limit=LARGEST
         )
         self._made_of = MadeOf(session, guard(lambda samples: self._want(samples=samples)))
-        self._form = ParameterForm(guard(lambda values: self._want(parameters=values)))
+        self._form = ParameterForm(lambda values: self._want(parameters=values), guard)
         self._compute = Live(
             actions={"compute": lambda *_: projecting.compute(self.which)},
             guard=session.guard,
@@ -106,9 +108,10 @@ class MapControls:
             if tool is not None:
                 self._method.value = tool.id
                 self._form.show(tool.cls, state.parameters)
-            elif is_key(state.analysis):
-                self._offer(state.analysis)
-                self._method.value = state.analysis
+            else:  # a map that was made elsewhere, or what an address asks for and nobody has
+                if is_key(state.analysis):
+                    self._offer(state.analysis)
+                self._method.value = state.analysis or None
             self._paint()
 
     def _offer(self, key: str = "") -> None:
@@ -178,7 +181,12 @@ class ColorChoice:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.view = Choice(
-            "Color by", self._options(), session.state.color_by, session.guard(self._choose), COLORS_DOC
+            "Color by",
+            self._options(),
+            session.state.color_by,
+            self._choose,
+            COLORS_DOC,
+            guard=session.guard,
         )
         session.param.watch(session.guard(lambda _: self._renew()), "columns")
         session.state.param.watch(session.guard(lambda event: self._follow(event.new)), "color_by")

@@ -83,8 +83,8 @@ class Facts:
 
     def _paint(self) -> None:
         opening = fill(
-            '<div class="facts"><span class="ring busy" style="--at:25%"></span><span class="run cut" role="status">'
-            "Opening {run}…</span></div>",
+            '<div class="facts"><span class="ring busy" style="--at:25%"></span>'
+            '<span class="run cut" data-key="run" tabindex="-1">Opening {run}…</span></div>',
             run=plain(self._opening),
         )
         self.view.show(opening if self._opening else self._markup(self.session, self._runs))
@@ -147,7 +147,8 @@ def _run_menu(session: Session, runs: Mapping[str, str]) -> Markup:
         for run, why in runs.items()
     )
     return fill(
-        '<select data-act="run" aria-label="run" title="open another run">{options}</select>', options=options
+        '<select data-act="run" data-key="run" aria-label="run" title="open another run">{options}</select>',
+        options=options,
     )
 
 

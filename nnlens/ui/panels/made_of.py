@@ -41,7 +41,7 @@ class MadeOf:
         self.value: Samples = None
         self._nothing, self._times = False, 0
         options = [(f"all {count(len(session.data))}", ALL), ("random", RANDOM), ("the selection", SELECTED)]
-        self._kind = Choice("Samples", options, ALL, session.guard(self._picked), DOC)
+        self._kind = Choice("Samples", options, ALL, self._picked, DOC, guard=session.guard)
         self._draw = Draw(min(1000, len(session.data)))
         self._numbers = Settings(session.guard(self._redraw), visible=False)
         self._note = Live(

@@ -91,8 +91,8 @@ class Query(Hideable):
         )
         layers = [(name, name) for name in names]
         metrics = [(words, key) for key, words in METRICS.items()]
-        self._layers = Choice("Layer", layers, self.layer, guard(self._pick_layer))
-        self._metrics = Choice("Measure", metrics, "L2", guard(self._pick_metric))
+        self._layers = Choice("Layer", layers, self.layer, self._pick_layer, guard=guard)
+        self._metrics = Choice("Measure", metrics, "L2", self._pick_metric, guard=guard)
         actions = {
             "focus": lambda sample, _: self._focus(int(sample)),
             "select": lambda *_: self.select(),
@@ -292,7 +292,7 @@ class Query(Hideable):
         """Look in the layer, and by the measure, that a link names."""
         for widget, wanted in zip((self._layers, self._metrics), read_list(text), strict=False):
             if wanted in widget.options.values() and wanted != widget.value:
-                widget.value = wanted
+                widget.pick(wanted)
 
     def paint(self) -> None:
         """Draw what is asked, and what is near to it."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.settings import settings
 from panel.io.server import get_server
 from tornado.ioloop import PeriodicCallback
 from tornado.iostream import StreamClosedError
@@ -122,6 +123,8 @@ def serve(
         If the port is taken.
     """
     configure()
+    # of every page anew, it costs a tenth of a second for advice to authors
+    settings.perform_document_validation = False
     logging.getLogger("bokeh.server.views.ws").setLevel(
         logging.ERROR
     )  # it warns of every page that is closed

@@ -13,7 +13,7 @@ export function render({model, el}) {
   key.textContent = '/'
   key.setAttribute('aria-hidden', 'true')
   root.append(input, key, list)
-  let typing = false  // a text that was not entered yet: what the server writes comes too late for it
+  let typing = false, late = false  // a text that was not entered yet: what the server writes waits until it is given up
   let asked = 0, active = -1, found = {start: 0, end: 0, offers: []}
   const options = () => [...list.children]
   const open = () => list.matches(':popover-open')
@@ -71,7 +71,8 @@ export function render({model, el}) {
   input.addEventListener('input', () => { typing = true; ask() })
   input.addEventListener('focus', ask)
   input.addEventListener('click', ask)
-  input.addEventListener('blur', () => { typing = false; close() })
+  const leave = () => { typing = false; if (late) write() }
+  input.addEventListener('blur', () => { leave(); close() })
   input.addEventListener('keydown', e => {
     const shown = open(), size = found.offers.length
     const stop = () => { e.preventDefault(); e.stopPropagation() }
@@ -83,17 +84,20 @@ export function render({model, el}) {
       stop()
       if (shown && active >= 0) { take(active); return }
       close()
-      typing = false
+      typing = late = false
       model.send_msg({enter: input.value})
     } else if (e.key === 'Tab' && shown && !e.shiftKey && (active >= 0 || found.end > found.start)) {
       stop()
       take(Math.max(active, 0))
     } else if (e.key === 'Escape') {
-      typing = false
+      leave()
       if (shown) { stop(); close() }
     }
   })
-  const write = () => { if (model.written.text !== undefined && !typing) input.value = model.written.text }
+  const write = () => {
+    late = typing
+    if (model.written.text !== undefined && !typing) input.value = model.written.text
+  }
   model.on('offers', show)
   model.on('written', write)
   write()

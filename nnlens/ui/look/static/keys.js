@@ -1,3 +1,17 @@
+// What follows is for a page that is ours alone: the keys stand on no other, a notebook for one.
+// For every stroke Bokeh asks the styles for variables named --bk-…, of which this page sets none; after each change of
+// the page the browser computes all styles anew to answer
+try {
+  window.Bokeh.require('core/visuals/visual').VisualProperties.prototype._get_css_value = () => ''
+} catch { /* another Bokeh: plots are drawn as ever */ }
+
+// Panel enters every change of the address into the history, and takes nothing back from it: Back would change the
+// address and not the page. Undo is a key of the page; Back leaves it, as a reader expects.
+if (!history.nn_pushes) {
+  history.nn_pushes = history.pushState
+  history.pushState = history.replaceState
+}
+
 // The page's address holds its state, so that loading it again brings everything back: no session need survive.
 const WAITS = [1, 2, 4, 8, 15]
 function watch_connection(view) {

@@ -10,12 +10,6 @@ if (plot?._measure_layout && !plot.nn_measure) {
   }
 }
 
-// For every stroke Bokeh asks the styles for variables named --bk-…, of which this page sets none; after each change of
-// the page the browser computes all styles anew to answer
-try {
-  window.Bokeh.require('core/visuals/visual').VisualProperties.prototype._get_css_value = () => ''
-} catch { /* another Bokeh: plots are drawn as ever */ }
-
 // Bokeh's ring around a plot that has the focus is a pale blue, which is hardly seen on white
 const canvas = model_of('Canvas')?.default_view?.prototype
 if (canvas?.stylesheets && !canvas.nn_sheets) {
@@ -64,13 +58,6 @@ if (models && !models.nn_setv) {
     }
     return this.nn_setv(changed, options)
   }
-}
-
-// Panel enters every change of the address into the history, and takes nothing back from it: Back would change the
-// address and not the page. Undo is a key of the page; Back leaves it, as a reader expects.
-if (!history.nn_pushes) {
-  history.nn_pushes = history.pushState
-  history.pushState = history.replaceState
 }
 
 const FIELDS = ['SELECT', 'INPUT']
@@ -124,7 +111,11 @@ export function render({model, el}) {
   })
   root.addEventListener('change', e => {
     const hit = marked(e)
-    if (FIELDS.includes(hit?.tagName)) { delete hit.dataset.typing; hit.dataset.value = hit.value; send(hit, e, false) }
+    if (FIELDS.includes(hit?.tagName)) {
+      delete hit.dataset.typing
+      hit.dataset.value = hit.validity?.badInput ? '?' : hit.value  // what is no number has an empty value, as nothing has
+      send(hit, e, false)
+    }
   })
   root.addEventListener('input', e => {
     const sets = e.target.dataset?.sets  // a slider shows at once what it does
