@@ -183,15 +183,22 @@ def _forget_patched_documents() -> None:
 
 @pytest.fixture(scope="module")
 def explore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Run ``nnlens explore`` with arguments in a process of its own; gives the address once it answers."""
-    processes = []
+    """Run ``nnlens explore`` with arguments in a process of its own; gives the address once it answers.
+
+    ``explore.stop(url)`` ends the one that answers there, and ``port`` starts another in its place.
+    """
+    processes = {}
 
     def started(
-        *words: object, module: str = "nnlens", arguments: Sequence[object] = (), **variables: str
+        *words: object,
+        module: str = "nnlens",
+        arguments: Sequence[object] = (),
+        port: str = "",
+        **variables: str,
     ) -> str:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
+            port = port or str(probe.getsockname()[1])
         if module == "nnlens":
             command = ["explore", *map(str, words), "--port", port, "--no-browser"]
         else:  # an app script takes its arguments last
@@ -204,8 +211,8 @@ def explore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
                 stdout=output,
                 stderr=output,
             )
-        processes.append(process)
         url = f"http://127.0.0.1:{port}/"
+        processes[url] = process
 
         def answers() -> bool:
             assert process.poll() is None, log.read_text()
@@ -220,8 +227,13 @@ def explore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         wait_until(answers, 90, what="the address", interval=0.1)
         return url
 
+    def stop(url: str) -> None:
+        processes[url].terminate()
+        processes[url].wait(30)
+
+    started.stop = stop  # type: ignore[attr-defined]
     yield started
-    for process in processes:
+    for process in processes.values():
         process.terminate()
-    for process in processes:
+    for process in processes.values():
         process.wait(30)

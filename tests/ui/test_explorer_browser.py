@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -418,7 +419,8 @@ def test_another_run_is_opened_from_the_menu(tmp_path_factory, explore, open_pag
     folder = tmp_path_factory.mktemp("two")  # the server outlives the test, and computes
     for name, count in (("one", 60), ("two", 30)):
         tiny_store(folder / "runs" / name, count)
-    page = Page(open_page(explore(folder / "runs")))
+    url = explore(folder / "runs")
+    page = Page(open_page(url))
     page.wait_for("60 samples", "60 in view")
     told = """window.told = []; new MutationObserver(() => told.push(...seen('.facts').map(n => n.textContent)))
       .observe(all('.facts')[0].getRootNode(), {childList: true, subtree: true})"""
@@ -427,3 +429,25 @@ def test_another_run_is_opened_from_the_menu(tmp_path_factory, explore, open_pag
     page.wait_for("30 samples", "30 in view")
     assert "run=two" in page.url and not page.errors
     assert any("Opening two" in words for words in page.evaluate("told"))
+    a_lost_connection_is_said_and_comes_back(page, explore, url, folder / "runs")
+
+
+def a_lost_connection_is_said_and_comes_back(page, explore, url, runs):
+    """Without its server the page says so and tries again; with another one it comes back as it was."""
+    page.press("j")
+    page.wait_for_function("location.search.includes('focus=')")
+    focus = page.evaluate("new URLSearchParams(location.search).get('focus')")
+    bar = "[...document.querySelectorAll('body > [role=alert]')].map(n => n.textContent).join()"
+    page.evaluate("window.same = true")
+    explore.stop(url)
+    page.wait_for_function(f"{bar}.startsWith('Connection lost')")
+    tries = re.compile(r"Connection lostTrying again( in \d+ s)?. The address keeps your view.Now")
+    assert tries.fullmatch(page.evaluate(bar))
+    assert page.evaluate("window.same"), "what was there can still be read"
+    explore(runs, port=str(urlsplit(url).port))
+    page.page.wait_for_function(
+        "!window.same && window.Bokeh && Bokeh.documents[0]?.is_idle", timeout=120_000
+    )
+    page = Page(page.page)  # what it had put into the page is gone
+    page.wait_for("30 samples", f"Sample {int(focus):,}")
+    assert "run=two" in page.url and not page.evaluate(bar)

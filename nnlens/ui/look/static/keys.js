@@ -17,14 +17,22 @@ const WAITS = [1, 2, 4, 8, 15]
 function watch_connection(view) {
   if (document.nnWatched) return  // a page that has shown another run watches already
   document.nnWatched = true
-  let bar = null, left = 0, tries = 0
+  let bar = null, left = 0, tries = 0, trying = false
+  const say = words => { bar.querySelector('span').textContent = `${words} The address keeps your view.` }
   const again = async () => {
-    try { if ((await fetch(location.href, {cache: 'no-store'})).ok) { location.reload(); return } } catch {}
+    if (trying) return  // one at a time, and of something small: a second reload would end the first
+    trying = true
+    say('Trying again.')
+    try {
+      if ((await fetch('/favicon.ico', {cache: 'no-store'})).status < 500) { say('Loading the page again.'); location.reload(); return }
+    } catch {}
     left = WAITS[Math.min(++tries, WAITS.length - 1)]
+    trying = false
   }
   const tick = () => {
-    bar.querySelector('span').textContent = `Trying again in ${left} s. The address keeps your view.`
-    if (left-- <= 0) again()
+    if (trying) return
+    if (left > 0) say(`Trying again in ${left--} s.`)
+    else again()
   }
   view.model.document.on_event('connection_lost', () => {
     if (bar) return
