@@ -116,7 +116,8 @@ def test_read_only_and_strided_inputs_are_fine(build, preprocess, inputs):
     frozen.flags.writeable = False
     np.testing.assert_array_equal(model.predict(frozen), expected)
     np.testing.assert_array_equal(model.predict(np.asfortranarray(inputs)), expected)
-    np.testing.assert_array_equal(model.predict(inputs[::-1]), expected[::-1])
+    # each sample has another place in the batch, and where it stands decides in which order torch sums
+    np.testing.assert_allclose(model.predict(inputs[::-1]), expected[::-1], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(model.predict(inputs.astype(np.float64)), expected)
 
 
