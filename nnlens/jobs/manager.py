@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import math
 import os
-import re
 import threading
 import weakref
 from collections import OrderedDict
@@ -13,11 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from nnlens.errors import JobError
 from nnlens.jobs.attending import Attendant, Limits
 from nnlens.jobs.job import Job, Task
+from nnlens.jobs.memory import default_memory
 from nnlens.jobs.model_worker import ModelWorker
 from nnlens.jobs.process import WorkerProcess, sweep
 from nnlens.jobs.spare import Spare
@@ -29,8 +27,6 @@ SHORT = 5.0
 """Seconds: one job that takes less is started above the limit, so that a click does not wait for minutes of work."""
 MODELS = 2
 """Model workers at once: each holds a framework and a model, .4 to 1.5 GB."""
-MEMORY = "NNLENS_JOB_MEMORY"
-"""Environment variable: memory of one job, such as ``8GB``; half of the machine's by default."""
 
 
 class JobManager:
@@ -107,6 +103,23 @@ class JobManager:
         if new:
             self._model_worker(owner).submit(job, task)
         return job
+
+    def tell(self, owner: str, task: Task) -> None:
+        """Have a long-lived worker do a task if it lives; none is started for it, and nobody waits for its end.
+
+        Parameters
+        ----------
+        owner : str
+            Whose worker, as for `ask`.
+        task : Task
+        """
+        with self._lock:
+            worker = self._models.get(owner)
+            if worker is None or worker.pid is None:
+                return
+            job, new = self._job(task)
+            if new:
+                worker.submit(job, task)
 
     def submit_capture(
         self,
@@ -249,33 +262,6 @@ def _expected(task: Task) -> float:
     """Return the seconds that a task is expected to take; infinity where nobody knows."""
     known = task.estimate is not None and not math.isnan(task.estimate)
     return float(task.estimate) if known and task.estimate is not None else math.inf
-
-
-def default_memory() -> int:
-    """Return the bytes that a job may take: what the environment says, else half of the machine's memory.
-
-    Raises
-    ------
-    JobError
-        If the environment says something that is no size.
-    """
-    text = os.environ.get(MEMORY, "")
-    if not text:
-        return machine_memory() // 2
-    found = re.fullmatch(r"\s*([\d.]+)\s*([kMGT]?)B?\s*", text)
-    if found is None:
-        raise JobError(f"{MEMORY} is {text!r}, which is no size.", "Write it like 8GB.")
-    return int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))
-
-
-def machine_memory() -> int:
-    """Return the bytes of this machine, or of the container that this process lives in."""
-    total = int(psutil.virtual_memory().total)
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        return total
-    return min(total, int(limit)) if limit.isdigit() else total
 
 
 def _close(reference: weakref.ref[JobManager]) -> None:

@@ -101,7 +101,6 @@ def explain(
         If the model is of another architecture.
     """
     model = the_model(lens) if model is None else check_same(lens.store, model)
-    check_size(len(content))
     store = Alone(lens.store, model, decoded(content, model.preprocess.channels), content)
     runner = Runner(store, model, lock=lens.runner.lock)
     request = replace(make_request(store, lens.registry, analysis, *_split(arguments)), sample=(SAMPLE,))
@@ -112,7 +111,12 @@ def explain(
 
 
 def submit_explained(
-    lens: Lens, content: bytes, analysis: str, weights: Weights | None = None, **arguments: Any
+    lens: Lens,
+    content: bytes,
+    analysis: str,
+    weights: Weights | None = None,
+    own: bool = False,
+    **arguments: Any,
 ) -> Job:
     """Have `explain` done by the process that holds the model; what only this one has, in a thread of it.
 
@@ -124,6 +128,8 @@ def submit_explained(
     analysis : str
     weights : Weights, optional
         Other ones than those of the model.
+    own : bool
+        Whether it is a picture of the run, which may be as large as it is.
     **arguments
         As for `Lens.run`, without samples.
 
@@ -139,7 +145,8 @@ def submit_explained(
     AnalysisError
         If the request is wrong, the analysis needs more than a picture, or there is no model.
     """
-    check_size(len(content))
+    if not own:
+        check_size(len(content))
     the_model(lens)
     plan = _plan_of_a_sample(lens, analysis, arguments)
     content_digest = hashlib.sha256(content).hexdigest()

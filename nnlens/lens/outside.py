@@ -107,9 +107,8 @@ def look(model: Model, content: bytes, layer: str) -> Outside:
     Raises
     ------
     SamplesError
-        If it is no picture, of another format, or too large.
+        If it is no picture, of another format, or of too many pixels.
     """
-    check_size(len(content))
     image = decoded(content, model.preprocess.channels)
     inputs = model.prepare([image])
     activation = np.asarray(model.activations(inputs, [layer])[layer][0], np.float32)
@@ -149,7 +148,9 @@ def png(image: NDArray[np.uint8], side: int | None = None) -> bytes:
     return out.getvalue()
 
 
-def submit_outside(lens: Lens, content: bytes, layer: str, weights: Weights | None = None) -> Job:
+def submit_outside(
+    lens: Lens, content: bytes, layer: str, weights: Weights | None = None, own: bool = False
+) -> Job:
     """Have a picture looked at by the process that holds the model; a live model looks in a thread of this one.
 
     Parameters
@@ -160,6 +161,8 @@ def submit_outside(lens: Lens, content: bytes, layer: str, weights: Weights | No
     layer : str
     weights : Weights, optional
         Other ones than those of the model.
+    own : bool
+        Whether it is a picture of the run, which may be as large as it is.
 
     Returns
     -------
@@ -173,7 +176,8 @@ def submit_outside(lens: Lens, content: bytes, layer: str, weights: Weights | No
     AnalysisError
         If there is no model.
     """
-    check_size(len(content))
+    if not own:
+        check_size(len(content))
     model = the_model(lens)
     other = {} if weights is None else weights.told
     key = f"outside {lens.store.fingerprint} {layer} {hashlib.sha256(content).hexdigest()} {other or ''}"

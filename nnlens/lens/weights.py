@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnlens.errors import JobError, ModelError
+from nnlens.errors import ModelError
 from nnlens.jobs import Job, Task
 from nnlens.lens.outside import in_thread, owner
 from nnlens.lens.plan import model_words
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 LARGEST_WEIGHTS = 256 << 20
 """Bytes of a file of weights that comes from a browser."""
+LARGEST_HERE = 64_000_000
+"""The same where the model lives in this process only: then the file is read here, beside everything else."""
 CODE = (".py", ".pyc", ".ipynb")
 KEPT = 2
 """Networks with other weights that a long-lived worker keeps; one that was left out is read again."""
@@ -86,6 +87,14 @@ def the_model(lens: Lens) -> Model:
 def check_weights(lens: Lens, name: str, size: int) -> None:
     """Refuse a file before anything of it is read.
 
+    Parameters
+    ----------
+    lens : Lens
+    name : str
+        Of the file; its ending says what it is.
+    size : int
+        Bytes.
+
     Raises
     ------
     ModelError
@@ -96,18 +105,30 @@ def check_weights(lens: Lens, name: str, size: int) -> None:
             "Python is never run from the page.",
             "Drop the weights alone, or give the code to nnlens capture: --architecture file.py:callable.",
         )
-    the_model(lens)
+    model = the_model(lens)
     if size <= 0:
         raise ModelError("The file is empty.", "Give a file of weights.")
-    if size > LARGEST_WEIGHTS:
+    most = LARGEST_HERE if model.reference is None else LARGEST_WEIGHTS
+    if size > most:
         raise ModelError(
             f"The weights have {size / 1e6:,.0f} MB.",
-            f"Give a file of at most {LARGEST_WEIGHTS / 1e6:.0f} MB, or capture a run of its own (nnlens capture).",
+            f"Give a file of at most {most / 1e6:.0f} MB, or capture a run of its own (nnlens capture).",
         )
 
 
 def check_same(store: Store, model: Model) -> Model:
     """Return a model that has the architecture of a run.
+
+    Parameters
+    ----------
+    store : Store
+        The run.
+    model : Model
+
+    Returns
+    -------
+    Model
+        The one that was given.
 
     Raises
     ------
@@ -165,12 +186,18 @@ def submit_weights(lens: Lens, path: Path) -> Job:
 
 
 def forget(lens: Lens, weights: Weights) -> None:
-    """Have the process that holds the model give back the memory of weights whose file was removed."""
+    """Have the process that holds the model give back the memory of weights; none is started for that.
+
+    Parameters
+    ----------
+    lens : Lens
+    weights : Weights
+        Whose file was removed.
+    """
     if lens.model is None or lens.model.reference is None:
         return
     task = Task(f"forget {weights.path}", "Weights", "nnlens.lens.tasks:forget", {})
-    with suppress(JobError):  # the jobs are closed, and the process with them
-        lens.jobs.ask(owner(lens.model.reference.to_dict()), task)
+    lens.jobs.tell(owner(lens.model.reference.to_dict()), task)
 
 
 # ------------------------------------------------------------------------------------------------------- in the worker

@@ -81,7 +81,8 @@ class Below:
 
     def drop(self) -> ImageDrop:
         """Return what takes pictures and weights that are dropped on the page."""
-        return ImageDrop(self.by_picture, self.session.guard, self.networks.arriving)
+        networks = self.networks
+        return ImageDrop(self.by_picture, self.session.guard, networks.arriving, networks.takes)
 
     def _more(self) -> list[Tab]:
         """Return the tabs after those that every run has."""

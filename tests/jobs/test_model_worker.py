@@ -117,3 +117,15 @@ def test_each_model_has_its_own_worker_and_the_longest_unused_goes(manager, task
     assert len(set(pids.values())) == 3
     assert list(manager._models) == ["two", "three"]
     assert manager.ask("two", task("pid", "again")).result(60)["pid"] == pids["two"]
+
+
+def test_to_tell_something_starts_no_process(manager, task, tmp_path):
+    manager.tell("model", task("remember", "nobody"))
+    assert not manager._models and not manager.jobs
+    first = ask(manager, task, key="1").result(60)
+    manager.tell("model", task("remember", "told"))
+    assert ask(manager, task, key="2").result(60) == {"calls": 3, "pid": first["pid"]}
+    os.kill(first["pid"], signal.SIGKILL)
+    wait_until(lambda: manager._models["model"].pid is None, 30, what="the end of the process")
+    manager.tell("model", task("remember", "gone"))
+    assert not manager.jobs and manager._models["model"].pid is None

@@ -17,7 +17,7 @@ from nnlens.lens import tasks
 from nnlens.lens import weights as module
 from nnlens.lens.explaining import submit_explained
 from nnlens.lens.outside import submit_outside
-from nnlens.lens.weights import LARGEST_WEIGHTS, Weights, check_weights, forget, submit_weights
+from nnlens.lens.weights import LARGEST_HERE, LARGEST_WEIGHTS, Weights, check_weights, forget, submit_weights
 
 torch = pytest.importorskip("torch", reason="torch is an extra")
 from safetensors.torch import save_file  # noqa: E402
@@ -125,9 +125,12 @@ def test_what_cannot_be_is_said_before_anything_is_read(lens, folder):
     blind = Lens(lens.store)
     onnx = Lens(lens.store)
     onnx.model = type("Onnx", (), {"framework": "onnx"})()
+    live = Lens(lens.store, lens.model.module)
+    check_weights(lens, "net.pth", LARGEST_HERE + 1)
     for asked, name, size, words in (
         (lens, "net.py", 10, "Python is never run"),
         (lens, "net.pth", LARGEST_WEIGHTS + 1, "at most 268 MB"),
+        (live, "net.pth", LARGEST_HERE + 1, "at most 64 MB"),
         (lens, "net.pth", 0, "is empty"),
         (blind, "net.pth", 10, r"without its network.*--model"),
         (onnx, "net.pth", 10, "ONNX cannot be given other weights"),
@@ -161,7 +164,7 @@ def test_a_worker_keeps_few_networks_and_forgets_those_whose_files_are_gone(kept
 
 def test_to_forget_asks_the_process_that_holds_the_model(lens):
     asked = []
-    jobs = type("Jobs", (), {"ask": lambda self, owner, task: asked.append((owner, task.function))})()
+    jobs = type("Jobs", (), {"tell": lambda self, owner, task: asked.append((owner, task.function))})()
     forget(Lens(lens.store, lens.model, jobs=jobs), Weights(Path("gone.pth")))
     assert [function for _, function in asked] == ["nnlens.lens.tasks:forget"]
     assert "zoo:digits" in asked[0][0]

@@ -429,6 +429,8 @@ def test_another_run_is_opened_from_the_menu(tmp_path_factory, explore, open_pag
     page.wait_for("30 samples", "30 in view")
     assert "run=two" in page.url and not page.errors
     assert any("Opening two" in words for words in page.evaluate("told"))
+    veils = page.evaluate("[...document.querySelectorAll('.nn-drop')].map(n => n.textContent)")
+    assert veils == ["Drop a picture to find the samples like it"], "one, and no model that takes weights"
     a_lost_connection_is_said_and_comes_back(page, explore, url, folder / "runs")
 
 

@@ -1,6 +1,7 @@
 """What is nearest in a search space, against a sort of all distances; what a browser may send as a picture."""
 
 import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from nnlens.capturing import capture
 from nnlens.errors import JobError, ModelError, SamplesError
 from nnlens.jobs import Job
 from nnlens.lens.outside import LARGEST_FILE, Outside
+from nnlens.lens.weights import Weights
 from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
@@ -166,6 +168,7 @@ def test_what_a_browser_sends_is_checked():
         ({"name": "a", "size": 3, "data": "%%%"}, "did not arrive whole"),
         ({"name": "a", "size": 0, "data": ""}, "is empty"),
         ({"name": "a", "size": "x", "data": 7}, "at most 8 MB"),
+        ({"name": "a", "size": 3, "failed": True}, "did not arrive whole"),
     ):
         with pytest.raises(SamplesError, match=words):
             drop._take(sent)
@@ -180,17 +183,26 @@ class Sent(ImageDrop):
 
     def send(self, name, content, size=None):
         """Send a file as the browser does; returns what was sent in how many pieces."""
-        self.wanted = []
-        self._take({"name": name, "size": len(content) if size is None else size, "weights": True})
+        self.begin(name, len(content) if size is None else size)
         for sent in range(1000):
             if not self.wanted:
                 return sent
-            at = self.wanted.pop()
-            self._take({"at": at, "data": base64.b64encode(content[at : at + PIECE]).decode()})
+            self.answer(self.wanted.pop(), content)
         raise AssertionError("there is no end")
 
+    def begin(self, name, size):
+        """Tell of a file; returns its count."""
+        self.wanted, self.last = [], getattr(self, "last", 0) + 1
+        self._take({"name": name, "size": size, "weights": self.last})
+        return self.last
+
+    def answer(self, wanted, content):
+        """Send the piece that is wanted."""
+        at = wanted["at"]
+        self._take({**wanted, "data": base64.b64encode(content[at : at + PIECE]).decode()})
+
     def _send_msg(self, data):
-        self.wanted.append(data["at"])
+        self.wanted.append(data)
 
 
 @pytest.fixture
@@ -224,7 +236,7 @@ def test_what_is_no_piece_ends_a_file(arriving):
     with pytest.raises(ModelError, match="Too large"):
         drop.send("net.pth", b"", 3 * PIECE + 1)
     assert made._folder is None, "nothing was written"
-    drop._take({"at": 0, "data": "AAAA"})  # of a file that was refused
+    drop._take({"at": 0, "count": drop.last, "data": "AAAA"})  # of a file that was refused
     piece = base64.b64encode(bytes(PIECE)).decode()
     for wrong in (
         {"at": 1, "data": "AAAA"},
@@ -233,17 +245,66 @@ def test_what_is_no_piece_ends_a_file(arriving):
         {"at": 0, "data": None},
         {"at": 0, "data": "A" * 4 * PIECE},
         {"at": 0, "data": piece},
+        {"at": 0, "data": "%%%"},
+        {"at": -1},  # the browser could not read on
     ):
-        drop.wanted = []
-        drop._take({"name": "net.pth", "size": 10, "weights": True})
+        count = drop.begin("net.pth", 10)
         with pytest.raises(ModelError, match="did not arrive whole"):
-            drop._take(wrong)
-        drop._take({"at": 0, "data": "AAAA"})
-        assert not list(made._folder.iterdir())
-    for size in ("10", None, True, 1.5):
-        with pytest.raises(ModelError, match="did not arrive whole"):
-            drop._take({"name": "net.pth", "size": size, "weights": True})
+            drop._take({**wrong, "count": count})
+        drop._take({"at": 0, "count": count, "data": "AAAA"})
+        assert not list(made._folder.iterdir()) and not made.coming
+    for wrong in ("10", None, True, 1.5, [1]):
+        for sent in ({"size": wrong, "weights": 1}, {"size": 10, "weights": wrong}):
+            with pytest.raises(ModelError, match="did not arrive whole"):
+                drop._take({"name": "net.pth", **sent})
     assert not came
+
+
+def test_of_two_files_at_once_no_piece_is_taken_for_one_of_the_other(arriving):
+    made, came = arriving
+    drop = Sent(None, lambda function: function, made)
+    rng = np.random.default_rng(1)
+    one, two = rng.bytes(2 * PIECE + 5), rng.bytes(2 * PIECE + 5)
+    drop.begin("one.pth", len(one))
+    drop.answer(drop.wanted.pop(), one)
+    late = drop.wanted.pop()
+    with pytest.raises(ModelError, match="Too large"):
+        drop.begin("huge.pth", 3 * PIECE + 1)
+    drop._take({"at": late["at"], "count": drop.last, "data": base64.b64encode(two[:PIECE]).decode()})
+    assert made.coming.startswith("one.pth · 49 %") and not drop.wanted, (
+        "a refused file leaves the one before"
+    )
+    drop.begin("two.pth", len(two))
+    for stray in (late, {"at": 0, "count": late["count"]}, {"at": 0}, {"at": 0, "count": True}):
+        drop.answer(stray, one)
+        assert len(drop.wanted) == 1 and made.coming == "two.pth · 0 %"
+    while drop.wanted:
+        drop.answer(drop.wanted.pop(), two)
+    assert came == [("two.pth", two)]
+
+
+def test_where_there_is_no_room_for_weights_it_says_so(arriving, monkeypatch):
+    made, came = arriving
+    drop = Sent(None, lambda function: function, made)
+    drop.begin("net.pth", 10)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    for refused in ("touch", "mkdir"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, refused, full)
+            with pytest.raises(ModelError, match="cannot be kept: No space left") as caught:
+                drop.begin("net.pth", 10)
+            assert "Make room" in caught.value.hint and not made.coming
+    assert drop.send("net.pth", b"abc") == 1 and came == [("net.pth", b"abc")]
+
+
+def test_the_veil_names_weights_where_they_are_taken():
+    guard = lambda function: function  # noqa: E731
+    for more, named in (((), False), ((Arriving(None, None), False), False), ((Arriving(None, None),), True)):
+        words = ImageDrop(None, guard, *more).words
+        assert words.startswith("Drop a picture") and ("weights" in words) == named
 
 
 NAMES = [
@@ -312,7 +373,8 @@ def test_of_several_weights_the_last_that_fit_are_kept(query, tmp_path):
     assert not two.exists() and networks.used is None and networks.seen is None
 
 
-def test_a_sample_is_explained_with_other_weights_too(query, tmp_path):
+def test_a_sample_is_explained_with_other_weights_too(query, tmp_path, monkeypatch):
+    monkeypatch.setattr("nnlens.lens.outside.LARGEST_FILE", 10)  # no limit for pictures of the run
     made, _, _ = query
     model = load_model("zoo:digits")
     lens, session = Lens(made.lens.store, model.module), made.session
@@ -328,6 +390,7 @@ def test_a_sample_is_explained_with_other_weights_too(query, tmp_path):
     np.testing.assert_array_equal(shown.networks.seen.logits, other.predict(other.prepare(image))[0])
     shown.explain()
     wait_until(lambda: hasattr(shown.outcome, "attrs"), 60, what="the map")
+    monkeypatch.undo()
     expected = lens.outside(shown._picture, shown.method, model=other, layer=shown.at)
     np.testing.assert_array_equal(shown.outcome["attribution"], expected["attribution"])
     assert "net.safetensors" in shown.markup(None)
@@ -338,3 +401,93 @@ def test_a_sample_is_explained_with_other_weights_too(query, tmp_path):
     shown.take(b"", int(lens.store.ids[4]))
     assert shown.outcome is None
     shown.networks.close()
+
+
+class Looks:
+    """In place of `submit_outside`: jobs that end when the test says so."""
+
+    def __init__(self):
+        self.jobs = []
+
+    def __call__(self, lens, content, layer, weights, own):
+        assert own == (content != b"dropped")
+        self.jobs.append(Job(f"{len(self.jobs)}", "A picture"))
+        return self.jobs[-1]
+
+
+@pytest.fixture
+def asking(query, monkeypatch):
+    """A query with weights that fit, about a sample, whose pictures are looked at when the test says so."""
+    made, jobs, _ = query
+    looks = Looks()
+    monkeypatch.setattr("nnlens.ui.query.networks.submit_outside", looks)
+    lens, session = Lens(made.lens.store, load_model("zoo:digits").module), made.session
+    explained = Explained(session, lens, Work(session), Catalog(lens.registry).attributions)
+    asked = Query(session, lens, jobs, made.tool, explained)
+    return asked, explained.networks, looks
+
+
+def test_why_other_weights_make_nothing_of_a_sample_is_said_once_more_and_tried_again(asking):
+    asked, networks, looks = asking
+    shown = lambda: asked.body.html  # noqa: E731
+    asked.session.state.focus = int(asked.lens.store.ids[3])
+    networks._fit(Weights(Path("one/net.pth")))
+    assert "with <bdi>net.pth" in shown() and "bone line" in shown()
+    looks.jobs[0].end("failed", error=JobError("It took too long.", "Do this."))
+    assert "It took too long." in shown() and "Do this." in shown() and "bone line" not in shown()
+    assert 'value="own"' in shown(), "the way back"
+    asked.explained.actions["look"]("", {})
+    assert "bone line" in shown() and "too long" not in shown()
+    blank = np.zeros(10, np.float32)
+    looks.jobs[1].end("done", Outside(blank + np.nan, blank, b"", b"", 8, 8))
+    assert "not finite" in shown() and "nan" not in shown() and "bone line" not in shown()
+    asked.session.state.focus = int(asked.lens.store.ids[4])
+    looks.jobs[2].cancel()
+    assert "was not looked at" in shown()
+    asked.explained.actions["network"](OWN, {})
+    assert "was not looked at" not in shown()
+    asked.by_picture("a.png", b"dropped")
+    looks.jobs[3].end("done", Outside(blank, blank, b"", b"", 8, 8))
+    assert networks.seen is not None and networks.problem is None
+
+
+def test_a_sample_whose_picture_is_gone_has_no_bones_forever(asking, monkeypatch):
+    asked, networks, looks = asking
+
+    def gone(sample):
+        raise SamplesError("The data set is gone.", "Find it.")
+
+    monkeypatch.setattr(asked.lens.pictures, "full", gone)
+    told = []
+    asked.session.report = lambda what, *more: told.append(str(what))
+    networks._fit(Weights(Path("one/net.pth")))
+    for place in (3, 4):
+        asked.session.state.focus = int(asked.lens.store.ids[place])
+        assert "The data set is gone." in asked.body.html and "bone line" not in asked.body.html
+        assert "Try again" not in asked.body.html and not looks.jobs
+    assert len(told) == 1
+
+
+def test_weights_on_their_way_are_told_of_whatever_is_asked(asking):
+    asked, networks, _ = asking
+    comes = lambda: "eading <bdi>net.pth · 0 %" in asked.body.html  # noqa: E731
+    networks.arriving.begin("net.pth", 100, 1)
+    assert comes()
+    asked.session.state.focus = int(asked.lens.store.ids[3])
+    assert "looking" in asked.body.html and comes()
+    asked.by_id("nonsense")
+    assert "is no sample id" in asked.body.html and comes()
+    with pytest.raises(ModelError):
+        networks.arriving.add(-1, b"", 1)
+    assert "is no sample id" in asked.body.html and not comes()
+    networks.close()
+
+
+def test_a_link_chooses_layer_and_measure(query):
+    """Not only in the menus: what is asked for next is looked up there."""
+    made, _, _ = query
+    other = next(name for name in made._layers.options.values() if name != made.layer)
+    made.session.state.choices = {"query": f'["{other}", "cosine"]'}
+    assert (made.layer, made.metric) == (other, "cosine") == (made._layers.value, made._metrics.value)
+    made.session.state.choices = {"query": '["gone", "cosine", 3]'}
+    assert (made.layer, made.metric) == (other, "cosine")

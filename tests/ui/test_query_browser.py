@@ -222,7 +222,7 @@ def test_what_is_like_a_sample_or_a_picture(run, explore, open_page, read_heat, 
     page.evaluate(NETWORK, "other")
     stands(lens.outside(content, "gradcam", model=model, layer="pool"), model, "the dropped again")
 
-    # a sample, too; then both are dropped at once
+    # a sample, too; then both are dropped at once,
     field.fill(str(first))
     field.press("Enter")
     image = run.images([first])[0]
@@ -230,9 +230,16 @@ def test_what_is_like_a_sample_or_a_picture(run, explore, open_page, read_heat, 
     page.evaluate(EXPLAIN, lens.request("saliency").analysis)
     stands(lens.outside(picture.getvalue(), "saliency", model=model), model, "the dropped, of a sample")
     image = run.images([other])[0]
+    # while others, of several pieces, are still on their way: none of those is taken for one of these
     page.evaluate(
-        DROP,
-        [["again.png", encoded(content)], ["own.safetensors", encoded(save(lens.model.module.state_dict()))]],
+        f"sent => sent.forEach({DROP})",
+        [
+            ["late.pth", encoded(bytes(5 << 20))],
+            [
+                ["again.png", encoded(content)],
+                ["own.safetensors", encoded(save(lens.model.module.state_dict()))],
+            ],
+        ],
     )
     wait("own.safetensors", "again.png")
     came = lambda: [*Path(tempfile.gettempdir()).glob("nnlens-job-*/*/own.safetensors")]  # noqa: E731
@@ -241,6 +248,7 @@ def test_what_is_like_a_sample_or_a_picture(run, explore, open_page, read_heat, 
         lambda: page.evaluate(LIKELY) == before, 60, what="the run's own weights, from a file", seen=seen
     )
 
+    assert "late.pth" not in seen()
     page.get_by_role("tab", name="Overview", exact=True).click()
     for content, words in (
         ("PGh0bWw+", "is a web page"),

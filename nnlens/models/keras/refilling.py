@@ -16,6 +16,20 @@ from nnlens.models.sniff import Kind
 def refilled(model: KerasModel, path: Path, kind: Kind) -> KerasModel:
     """Return a copy of a model with the weights of a file; of a whole network nothing else is taken.
 
+    Parameters
+    ----------
+    model : KerasModel
+        The model, which stays as it is.
+    path : Path
+        The file, which is not trusted.
+    kind : Kind
+        What `sniff` told of it.
+
+    Returns
+    -------
+    KerasModel
+        With the preprocessing of `model`, called after the file.
+
     Raises
     ------
     ModelError

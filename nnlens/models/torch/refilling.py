@@ -14,6 +14,20 @@ from nnlens.models.torch.weights import fill, read_weights
 def refilled(model: TorchModel, path: Path, kind: Kind) -> TorchModel:
     """Return a copy of a model with the weights of a file.
 
+    Parameters
+    ----------
+    model : TorchModel
+        The model, which stays as it is.
+    path : Path
+        The file, which is not trusted.
+    kind : Kind
+        What `sniff` told of it.
+
+    Returns
+    -------
+    TorchModel
+        With the preprocessing of `model`, called after the file.
+
     Raises
     ------
     ModelError

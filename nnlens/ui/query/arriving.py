@@ -8,7 +8,7 @@ import tempfile
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from nnlens.errors import ModelError
 from nnlens.jobs.process import PREFIX
@@ -44,7 +44,8 @@ class Arriving:
     ) -> None:
         self._check, self._taken, self._moved = check, taken, moved
         self._folder: Path | None = None
-        self._count = self._size = self._got = 0
+        self._places = self._size = self._got = 0
+        self._count: int | None = None
         self._path: Path | None = None
 
     @property
@@ -52,37 +53,48 @@ class Arriving:
         """The file on its way and how much of it is there, in words; empty where none is."""
         return "" if self._path is None else f"{self._path.name} · {100 * self._got // self._size} %"
 
-    def begin(self, name: object, size: object) -> int:
+    def begin(self, name: object, size: object, count: object) -> int:
         """Make room for a file; returns the byte from which on it is wanted.
+
+        Parameters
+        ----------
+        name, size : object
+            What the browser says of it.
+        count : object
+            Which one it is, by the browser's own count: several may be on their way.
 
         Raises
         ------
         ModelError
-            If it is refused.
+            If it is refused; a file before it goes on to arrive.
         """
         told = str(name)[-LONGEST:]  # its ending says what it is
-        if not isinstance(size, int) or isinstance(size, bool):
+        if not _whole(size) or not _whole(count):
             raise _broken()
         self._check(told, size)
         self._give_up()
-        self._count += 1
-        place = self._place() / str(self._count)  # what is made of a file is known by its path
-        place.mkdir()
-        self._path = place / _file_name(told)
-        self._path.touch()
-        self._size, self._got = size, 0
+        self._path = self._room(told)
+        self._count, self._size, self._got = count, size, 0
         self._moved(True)
         return 0
 
-    def add(self, at: object, piece: bytes) -> int | None:
+    def add(self, at: object, piece: bytes, count: object) -> int | None:
         """Take the next piece; returns the byte from which on the rest is wanted, None where there is no rest.
+
+        Parameters
+        ----------
+        at : object
+            The byte that it begins with.
+        piece : bytes
+        count : object
+            Which file it is of.
 
         Raises
         ------
         ModelError
             If it is not the next one, or more than was said.
         """
-        if self._path is None:
+        if self._path is None or not _whole(count) or count != self._count:
             return None  # of a file that was refused, or replaced by another
         if at != self._got or not piece or len(piece) > PIECE or self._got + len(piece) > self._size:
             self._give_up()
@@ -92,9 +104,7 @@ class Arriving:
                 file.write(piece)
         except OSError as error:
             self._give_up()
-            raise ModelError(
-                f"The file cannot be kept: {error.strerror}.", "Make room in the folder for temporary files."
-            ) from error
+            raise _full(error) from error
         self._got += len(piece)
         if self._got < self._size:
             self._moved(False)
@@ -102,6 +112,17 @@ class Arriving:
         path, self._path = self._path, None
         self._taken(path)
         return None
+
+    def _room(self, told: str) -> Path:
+        """Make an empty file in a place of its own: what is made of a file is known by its path."""
+        self._places += 1
+        try:
+            path = self._place() / str(self._places) / _file_name(told)
+            path.parent.mkdir()
+            path.touch()
+        except OSError as error:
+            raise _full(error) from error
+        return path
 
     def _place(self) -> Path:
         """Return the folder, which goes with this process, or with the next one where it was killed."""
@@ -135,5 +156,15 @@ def remove(path: Path) -> None:
     shutil.rmtree(path.parent, ignore_errors=True)
 
 
+def _whole(number: object) -> TypeGuard[int]:
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
 def _broken() -> ModelError:
     return ModelError("The file did not arrive whole.", "Try it again.")
+
+
+def _full(error: OSError) -> ModelError:
+    return ModelError(
+        f"The file cannot be kept: {error.strerror}.", "Make room in the folder for temporary files."
+    )

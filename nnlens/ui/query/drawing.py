@@ -18,6 +18,7 @@ from nnlens.ui.query.arriving import WEIGHTS
 if TYPE_CHECKING:
     from nnlens.lens.outside import Outside
     from nnlens.ui.core.session import Session
+    from nnlens.ui.query.networks import Networks
     from nnlens.ui.query.panel import Query
 
 BONES = 12
@@ -49,7 +50,7 @@ def body(session: Session, query: Query, space: xr.Dataset | None) -> Markup:
     if query.problem is not None:
         title, hint = error_words(query.problem)
         again = isinstance(query.problem, NNLensError) and query.asked is not None
-        return empty(title, hint, action=button("Try again", "again") if again else "")
+        return empty(title, hint, *_coming(query), action=button("Try again", "again") if again else "")
     if query.asked is None and (told := _weights(query)) is not None:
         return told
     if query.asked is None:
@@ -59,13 +60,13 @@ def body(session: Session, query: Query, space: xr.Dataset | None) -> Markup:
             "The nearest samples stand here, by what the network makes of them.",
         )
     if not query.near and not query.waiting:
-        return empty("No other sample", "This layer has no other sample with finite values to compare.")
+        why = "This layer has no other sample with finite values to compare."
+        return empty("No other sample", why, *_coming(query))
     if not query.near:
         return fill(
             '<div class="query {wide}"><div class="asked">{asked}</div>{explained}<div class="found" role="status">'
             '<div class="h3"><span class="cap">looking…</span></div><div class="grid12">{bones}</div></div></div>',
-            asked=_asked(session, query),
-            **_explained(query),
+            **_left(session, query),
             bones=joined(fill('<div class="bone square"></div>') for _ in range(BONES)),
         )
     return fill(
@@ -73,8 +74,7 @@ def body(session: Session, query: Query, space: xr.Dataset | None) -> Markup:
         '<span class="cut">{n} nearest in {layer}</span>'
         '<span class="cap cut grow">{metric} · {caption}</span>{select}</div>'
         '<div class="scroll"><div class="grid12" data-walk>{tiles}</div></div></div></div>',
-        asked=_asked(session, query),
-        **_explained(query),
+        **_left(session, query),
         n=count(len(query.near)),
         layer=plain(query.layer, 24),
         metric=query.metric,
@@ -98,10 +98,23 @@ def _weights(query: Query) -> Markup | None:
     )
 
 
-def _explained(query: Query) -> dict[str, Markup | str]:
-    """Draw what in a picture from outside counts, once the network has seen it."""
+def _left(session: Session, query: Query) -> dict[str, Markup | str]:
+    """Draw what is asked, and what in it counts once the network has seen it."""
     explained = query.explained.markup(query.outside)
-    return {"wide": "three" if explained else "", "explained": explained}
+    asked = _asked(session, query)
+    # beside its map the menu of networks says what is on its way
+    return {
+        "asked": asked if explained else joined([asked, *_coming(query)]),
+        "wide": "three" if explained else "",
+        "explained": explained,
+    }
+
+
+def _coming(query: Query) -> list[Markup]:
+    """Say which weights are on their way, and how far."""
+    name = query.explained.networks.coming
+    words = '<div class="cap" role="status" style="overflow-wrap:anywhere">Reading <bdi>{name}</bdi>…</div>'
+    return [fill(words, name=name)] if name else []
 
 
 def _tiles(session: Session, query: Query) -> Markup:
@@ -150,8 +163,15 @@ def _asked(session: Session, query: Query) -> Markup:
 
 def _likely(session: Session, query: Query, outside: Outside | None) -> Markup:
     """Draw the classes that the network that is asked takes a picture for; bones until it has seen it."""
-    used, seen = query.explained.networks.used, query.explained.predicted(outside)
+    networks, seen = query.explained.networks, query.explained.predicted(outside)
+    used = networks.used
     words = fill('<div class="cap cut">with <bdi>{name}</bdi></div>', name=used.name) if used else Markup("")
+    if seen is None and used is not None and networks.problem is not None:
+        return words + _unseen(networks, networks.problem)
+    if seen is not None and not np.isfinite(seen.logits).all():
+        return words + fill(
+            '<div class="cap">The logits are not finite, so there are no probabilities.</div>'
+        )
     if seen is None:
         return words + joined(fill('<div class="bone line"></div>') for _ in range(LIKELY))
     chances = np.exp(seen.logits - np.max(seen.logits))
@@ -163,4 +183,15 @@ def _likely(session: Session, query: Query, outside: Outside | None) -> Markup:
             p=share(float(chances[code])),
         )
         for code in np.argsort(-chances, kind="stable")[:LIKELY]
+    )
+
+
+def _unseen(networks: Networks, problem: BaseException) -> Markup:
+    """Say why a network makes nothing of a picture, and offer to try again where that may help."""
+    text, hint = error_words(problem)
+    return fill(
+        '<div class="cap" role="alert"><span class="bad">{text}</span> {hint}</div>{again}',
+        text=text,
+        hint=hint,
+        again=button("Try again", "look", kind="link") if networks.pictured else "",
     )

@@ -77,6 +77,7 @@ class Explained:
         self._drawer = Drawer(session)
         self.actions: dict[str, Callable[[Any, Any], Any]] = {
             "network": lambda value, _: self.networks.choose(value),
+            "look": lambda *_: self.networks.again(),
             "method": lambda value, _: self._choose(value),
             "at": lambda value, _: self._look_at(value),
             "explain": lambda *_: self.explain(),
@@ -117,6 +118,8 @@ class Explained:
             if not self._told:  # once, not at each sample
                 self.session.report(file)
             self._told = True
+            if sample == self._sample:
+                self.networks.lack(file)
         elif sample == self._sample:
             self._hold(file)
             self.changed()
@@ -125,13 +128,15 @@ class Explained:
         if picture != self._picture:
             self._leave()
             self._picture, self._seen, self.outcome = picture, None, None
-            self.networks.show(picture)
+            self.networks.show(picture, self._sample is not None)
 
     def explain(self) -> None:
         """Have the chosen method explain the picture; what was asked for before is left."""
         asked: dict[str, Any] = {"layer": self.at} if self.tools and self._on_layer(self.method) else {}
         weights = self.networks.used
-        other = {} if weights is None else {"weights": weights}
+        other: dict[str, Any] = {} if weights is None else {"weights": weights}
+        if self._sample is not None:
+            other["own"] = True
         wanted = self.method, asked.get("layer"), weights
         on_its_way = isinstance(self.outcome, Waiting) and wanted == self._asked
         if not self._picture or not self.tools or on_its_way:
@@ -217,11 +222,14 @@ class Explained:
     def markup(self, outside: Outside | None) -> Markup:
         """Draw the menus, what the network saw, and the map over it; nothing until it has seen it.
 
-        On another layer the picture is looked at once more; until then it stays as it was seen.
+        On another layer the picture is looked at once more; until then it stays as it was seen. What cannot be seen
+        with other weights leaves the way back.
         """
         seen = self._seen = outside or self.networks.seen or self._seen
-        if not self.tools or seen is None:
+        if not self.tools:
             return Markup("")
+        if seen is None:
+            return self._way_back()
         figure = self.figure
         return fill(
             '<div class="explained-picture"><div class="h3"><span>Attribution</span>{network}</div>'
@@ -231,6 +239,14 @@ class Explained:
             layer=self._layer_menu(),
             button=button("Explain", "explain", title="explain the picture by this method"),
             body=self._body(figure, seen),
+        )
+
+    def _way_back(self) -> Markup:
+        """Draw the menu of networks alone, where the one that is asked makes nothing of a sample."""
+        if self.networks.problem is None:
+            return Markup("")
+        return fill(
+            '<div class="explained-picture"><div class="h3">{menu}</div></div>', menu=self.networks.menu()
         )
 
     def _layer_menu(self) -> Markup:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 from markupsafe import Markup
 
-from nnlens.errors import NNLensError
+from nnlens.errors import AnalysisError, NNLensError
 from nnlens.lens.outside import Outside, submit_outside
 from nnlens.lens.weights import Weights, check_weights, forget, submit_weights
 from nnlens.models.refilling import REFILLED
@@ -44,6 +44,8 @@ class Networks:
         Those that fit.
     seen : Outside or None
         What the network with these weights makes of the picture.
+    problem : Exception or None
+        Why it makes nothing of it.
     changed : callable
         Called when there is something else to draw.
     renewed : callable
@@ -57,9 +59,10 @@ class Networks:
         self.arriving = Arriving(lambda name, size: check_weights(lens, name, size), self.take, self._moved)
         self.weights: Weights | None = None
         self.seen: Outside | None = None
+        self.problem: BaseException | None = None
         self.changed: Callable[[], Any] = lambda: None
         self.renewed: Callable[[], Any] = lambda: None
-        self._chosen, self._picture = OWN, b""
+        self._chosen, self._picture, self._of_run = OWN, b"", False
         self._reading: tuple[Path, Task] | None = None
         self._read = ""
         self._looking: Task | None = None
@@ -140,30 +143,61 @@ class Networks:
         """Let go of all: the page is gone."""
         self._leave_reading()
         self.arriving.close()
-        weights, self.weights, self.seen = self.weights, None, None
+        if self._looking is not None:
+            self.work.drop(self._looking)
+        weights, self.weights, self.seen, self.problem = self.weights, None, None, None
         if weights is not None:
             self._free(weights)
 
     # ----------------------------------------------------------------------------------------------------- picture
-    def show(self, picture: bytes) -> None:
-        """Take another picture, nothing for none."""
+    def show(self, picture: bytes, of_run: bool = False) -> None:
+        """Take another picture, nothing for none; one of the run may be as large as it is."""
         if picture != self._picture:
-            self._picture = picture
+            self._picture, self._of_run = picture, of_run
             self._ask()
+
+    @property
+    def pictured(self) -> bool:
+        """Whether there is a picture to look at."""
+        return bool(self._picture)
+
+    def lack(self, error: BaseException) -> None:
+        """Hear why there is no picture to look at."""
+        self.show(b"")
+        self.problem = error
+        self.changed()
+
+    def again(self) -> None:
+        """Have the network look once more, where it made nothing of the picture."""
+        if self.problem is not None and self._picture:
+            self._ask()
+            self.changed()
 
     def _ask(self) -> None:
         """Have the network with the weights look at the picture."""
         if self._looking is not None:
             self.work.drop(self._looking)
-        self.seen = self._looking = None
+        self.seen = self._looking = self.problem = None
         if self.weights is None or not self._picture:
             return
         layer = self.lens.store.layers[-1].name
-        job = submit_outside(self.lens, self._picture, layer, self.weights)
-        self._looking = self.work.follow(job, "A picture", self._looked, listed=False)
+        try:
+            job = submit_outside(self.lens, self._picture, layer, self.weights, self._of_run)
+        except NNLensError as error:
+            self.problem = error
+            return
+        left = AnalysisError("The picture was not looked at.", "Try again.")
+        self._looking = self.work.follow(
+            job,
+            "A picture",
+            lambda seen: self._looked(seen, None),
+            failed=lambda error: self._looked(None, error),
+            left=lambda: self._looked(None, left),
+            listed=False,
+        )
 
-    def _looked(self, seen: Outside) -> None:
-        self.seen = seen
+    def _looked(self, seen: Outside | None, problem: BaseException | None) -> None:
+        self.seen, self.problem = seen, problem
         self.changed()
 
     # ---------------------------------------------------------------------------------------------------- choosing
