@@ -117,15 +117,7 @@ def _control(parameter: param.Parameter, act: str, label: str, value: Any) -> Ma
 
 def choice(label: str, act: str, options: Sequence[Shown], chosen: str, inline: bool = False) -> Markup:
     """Return a menu with its label at the left; of one `inline` only a screen reader hears the label."""
-    entries = joined(
-        fill(
-            '<option value="{value}" {on}>{text}</option>',
-            value=value,
-            text=text,
-            on="selected" if value == chosen else "",
-        )
-        for text, value in options
-    )
+    entries = _options([(value, text) for text, value in options], chosen)
     words = fill('<span class="cap">{label}</span>', label=label)
     return fill(
         '<label class="pick {shape}">{words}<select data-act="{act}" data-key="{act}" aria-label="{label}" '
