@@ -315,7 +315,7 @@ def test_what_takes_long_is_offered_and_cancelled(inspector):
     inspector.wait_for("all('.state [data-act=cancel]').length")
     inspector.press(".state [data-act=cancel]")
     inspector.wait_for("text('.state').some(t => t.startsWith('RISE takes about'))")
-    inspector.page.locator(masks).fill("500")
+    inspector.page.locator(masks).fill("100")  # quick on a machine that does other things too
     inspector.page.keyboard.press("Enter")
     inspector.wait_for("all('.view[data-value=first] .over').length")
     inspector.choose(first=FIRST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 
 from nnlens.capturing import capture
+from nnlens.errors import SamplesError
 from nnlens.samples import load_samples
 from nnlens.store import open_store
 from nnlens.testing import tiny_model, tiny_store, wait_until
-from nnlens.testing.browser import ALL, WORDS, calm
+from nnlens.testing.browser import ALL, SHOWN_WORDS, WORDS, calm
 from nnlens.testing.tiny_run import tiny_images
 from nnlens.ui.serving.capture_watch import Found, look
 
@@ -116,3 +118,30 @@ def test_the_theme_is_the_systems_unless_the_address_asks_for_one(tiny, chromium
     page.wait_for_timeout(500)
     wait_until(lambda: (sum(page.evaluate(ground)[:3]) < 3 * 60) is dark, 60, what="the theme")
     context.close()
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_page_fills_while_sixty_thousand_are_captured(explore, open_page, tmp_path_factory):
+    """The numbers on it grow before the run is whole, and then the explorer stands in their place."""
+    try:
+        load_samples("fashion-mnist")
+    except SamplesError as error:
+        pytest.skip(str(error))
+    run = tmp_path_factory.mktemp("growing") / "run"
+    page = open_page(explore("zoo:fashion-mnist", "fashion-mnist", "--run", run))
+    seen = []
+
+    def grows():
+        words = page.evaluate(SHOWN_WORDS)
+        found = re.search(r"([\d,]+) of 60,000 samples are captured", words)
+        if found:
+            seen.append(int(found[1].replace(",", "")))
+            assert "accuracy so far" in words
+        return len({*seen}) > 1
+
+    wait_until(grows, what="numbers that grow", interval=0.1, seen=lambda: seen)
+    assert seen == sorted(seen) and seen[0] > 0
+    wait_for(page, "60,000 samples", "Worst of all")
+    share = open_store(run).metadata["accuracy"]
+    wait_for(page, f"accuracy {share:.2%}".replace("%", " %"))
