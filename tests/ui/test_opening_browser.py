@@ -123,7 +123,7 @@ def test_the_theme_is_the_systems_unless_the_address_asks_for_one(tiny, chromium
 @pytest.mark.data
 @pytest.mark.slow
 def test_the_page_fills_while_sixty_thousand_are_captured(explore, open_page, tmp_path_factory):
-    """The numbers on it grow before the run is whole, and then the explorer stands in their place."""
+    """The numbers on it grow before the run is whole; what stands there afterwards another test shows."""
     try:
         load_samples("fashion-mnist")
     except SamplesError as error:
@@ -142,6 +142,3 @@ def test_the_page_fills_while_sixty_thousand_are_captured(explore, open_page, tm
 
     wait_until(grows, what="numbers that grow", interval=0.1, seen=lambda: seen)
     assert seen == sorted(seen) and seen[0] > 0
-    wait_for(page, "60,000 samples", "Worst of all")
-    share = open_store(run).metadata["accuracy"]
-    wait_for(page, f"accuracy {share:.2%}".replace("%", " %"))
