@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
 from nnlens.capturing import capture
-from nnlens.errors import SamplesError
+from nnlens.errors import SamplesError, StoreError
 from nnlens.samples import load_samples
 from nnlens.store import open_store
 from nnlens.testing import tiny_model, tiny_store, wait_until
 from nnlens.testing.browser import ALL, SHOWN_WORDS, WORDS, calm
 from nnlens.testing.tiny_run import tiny_images
+from nnlens.ui.look.component import Component
 from nnlens.ui.serving.capture_watch import Found, look
+from nnlens.ui.serving.opening import CaptureShow
+from nnlens.ui.serving.runs import RunShow
 
 pytestmark = [pytest.mark.browser]
 APP = Path(__file__).resolve().parents[2] / "apps" / "explorer.py"
@@ -24,7 +29,10 @@ APP = Path(__file__).resolve().parents[2] / "apps" / "explorer.py"
 
 def wait_for(page, *texts, seconds=120):
     wait_until(
-        lambda: all(text in page.evaluate(WORDS) for text in texts), seconds, what=f"{texts} on the page"
+        lambda: all(text in page.evaluate(WORDS) for text in texts),
+        seconds,
+        what=f"{texts} on the page",
+        seen=lambda: (page.evaluate(WORDS), page.errors),
     )
 
 
@@ -123,7 +131,7 @@ def test_the_theme_is_the_systems_unless_the_address_asks_for_one(tiny, chromium
 @pytest.mark.data
 @pytest.mark.slow
 def test_the_page_fills_while_sixty_thousand_are_captured(explore, open_page, tmp_path_factory):
-    """The numbers on it grow before the run is whole; what stands there afterwards another test shows."""
+    """The numbers on it grow before the run is whole; then the explorer stands, on the same page."""
     try:
         load_samples("fashion-mnist")
     except SamplesError as error:
@@ -142,3 +150,64 @@ def test_the_page_fills_while_sixty_thousand_are_captured(explore, open_page, tm
 
     wait_until(grows, what="numbers that grow", interval=0.1, seen=lambda: seen)
     assert seen == sorted(seen) and seen[0] > 0
+    wait_for(page, "60,000 samples", "Worst of all", "60,000 in view")
+    assert not real_errors(page)
+
+
+class Ending:
+    """A capture that ends some time after its page was asked for.
+
+    Parameters
+    ----------
+    open_lens : callable
+    seconds : float
+        When it ends.
+    """
+
+    def __init__(self, open_lens, seconds):
+        self.found, self.error, self.ended = Found(), None, threading.Event()
+        job = SimpleNamespace(message="", remaining=None)
+        self.seconds, self.show = seconds, CaptureShow(job, self, open_lens, "tiny × images")
+
+    def listen(self, listener):
+        return lambda: None
+
+    def page(self):
+        threading.Timer(self.seconds, self.ended.set).start()
+        page = self.show.page()
+        if not self.seconds:  # it has ended before anybody listens
+            self.ended.set()
+            self.show.wait(60)
+        return page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0, 0.6, 1.2, 3])
+def test_a_capture_that_ends_while_its_page_is_being_loaded_is_shown(seconds, serve, open_page, tiny_lens):
+    """Each of the steps, from the page's making to its last drawing, has its own way to lose what it is told."""
+    page = open_page(serve(Ending(lambda: tiny_lens, seconds).page))
+    wait_for(page, "60 samples", "Worst of all", "60 in view")
+    assert not real_errors(page)
+
+
+def test_a_run_that_cannot_be_shown_after_its_capture_is_said(serve, open_page, tiny_lens, monkeypatch):
+    def gone(*_):
+        raise StoreError("The run is gone.", "Capture it again.")
+
+    monkeypatch.setattr(RunShow, "open", gone)
+    page = open_page(serve(Ending(lambda: tiny_lens, 1).page))
+    wait_for(page, "The run is gone.", "Capture it again.")
+
+
+def test_a_page_that_does_not_know_a_plugins_component_is_loaded_again(serve, open_page, tiny_lens):
+    """Bokeh tells a page of its kinds of components once, when it is loaded."""
+
+    def open_lens():
+        type("Strange", (Component,), {"_esm": "export function render() {}", "__module__": "stranger"})
+        return tiny_lens
+
+    ending = Ending(open_lens, 1)
+    page = open_page(serve(ending.page))
+    wait_for(page, "Worst of all", "60 in view")
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "reload"
+    assert not real_errors(page)

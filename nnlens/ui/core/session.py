@@ -17,6 +17,7 @@ from nnlens.lens.requesting import is_key
 from nnlens.state import NOTHING, ExplorerState, Mask, Resolver, replay
 from nnlens.ui.core.data import RunData, shared
 from nnlens.ui.core.linking import Hub
+from nnlens.ui.core.page_thread import call_on_page, call_once_it_stands
 from nnlens.ui.core.projection import Projection
 from nnlens.ui.core.regions import in_region
 from nnlens.ui.core.turning import read_turn, turned
@@ -147,7 +148,7 @@ class Session(param.Parameterized):
             if self.gone:  # and what the page was made of with it
                 return None
             if self.elsewhere:
-                self.document.add_next_tick_callback(lambda: guarded(*args, **kwargs) and None)
+                call_on_page(self.document, lambda: guarded(*args, **kwargs))
                 return None
             try:
                 return function(*args, **kwargs)
@@ -173,15 +174,12 @@ class Session(param.Parameterized):
         return self.served and threading.get_ident() != self._thread
 
     def later(self, function: Callable[[], Any]) -> None:
-        """Run a function with the page's lock, as soon as may be: for threads of jobs.
-
-        Not before the page stands: what Panel is told too early, it loses.
-        """
+        """Run a function with the page's lock, as soon as may be, once the page stands: for threads of jobs."""
         guarded = self.guard(function)
         if self.gone:
             return
         if self.served:
-            self.document.add_next_tick_callback(lambda: pn.state.onload(guarded))
+            call_once_it_stands(self.document, guarded)
         else:
             guarded()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from panel.custom import JSComponent
+from panel.reactive import ReactiveCustomBase
 
 
 class Component(JSComponent):
@@ -18,3 +19,13 @@ class Component(JSComponent):
     @property
     def _linked_properties(self) -> tuple[str, ...]:
         return ()
+
+
+def kinds() -> frozenset[type]:
+    """All kinds of components that a page loaded by now is told of, ours, Panel's, and those of plugins."""
+    found: set[type] = set()
+    new = [ReactiveCustomBase]
+    while new:
+        found.update(new)
+        new = [kind for parent in new for kind in parent.__subclasses__() if kind not in found]
+    return frozenset(found)

@@ -58,6 +58,10 @@ class Keys(Component):
         super().__init__(width=0, height=0, margin=0, sizing_mode="fixed")
         self._actions = {name: guard(action) for name, action in actions.items()}
 
+    def reload(self) -> None:
+        """Have the browser load the page again."""
+        self._send_msg("reload")
+
     def _handle_msg(self, data: Any) -> None:
         action = self._actions.get(str(data))
         if action is not None:

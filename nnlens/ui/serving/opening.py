@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,13 @@ from nnlens.lens import Lens
 from nnlens.store import Store
 from nnlens.ui.channels.dialog import Outside
 from nnlens.ui.core.images import SOURCES
+from nnlens.ui.core.page_thread import call_once_it_stands
 from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.look.combobox import Combobox
-from nnlens.ui.look.fields import Line
+from nnlens.ui.look.component import kinds
+from nnlens.ui.look.fields import Choice, Line
+from nnlens.ui.look.files import FileMenu
+from nnlens.ui.look.forms import Settings
 from nnlens.ui.look.live import Faced, Live
 from nnlens.ui.look.pictures import data_url
 from nnlens.ui.look.shell import asked_theme, put, shell
@@ -29,7 +34,12 @@ from nnlens.ui.query.drop import ImageDrop
 from nnlens.ui.serving.capture_watch import CaptureWatch, Found, Mistake
 from nnlens.ui.serving.runs import Runs, RunShow, warm
 
-COMPONENTS = (Combobox, FileButton, Faced, ImageDrop, Keys, Line, Live, Outside, TakeOut, Tour)
+log = logging.getLogger(__name__)
+
+COMPONENTS = (
+    *(Choice, Combobox, Faced, FileButton, FileMenu, ImageDrop),
+    *(Keys, Line, Live, Outside, Settings, TakeOut, Tour),
+)
 """Our own components: a page that stands can be given only those that were there when it was loaded."""
 
 
@@ -117,18 +127,22 @@ class Opening:
         self.document = pn.state.curdoc
         self._stale = threading.Event()
         self._switched = False
+        self._error: Exception | None = None
         self.view = Live(css=["tiles.css", "opening.css"], sizing_mode="stretch_both")
         title = Live(
             fill('<div class="facts"><span class="run cut">{t}</span></div>', t=name(show.title)),
             css="header.css",
             height=48,
         )
-        # a browser learns of a component's type from the page that it loads: all types stand on this one already
-        put(page, [title, Keys({"ready dark": self._dark}, lambda action: action)], self.view)
+        self._keys = Keys({"ready dark": self._dark}, lambda action: action)
+        self._kinds = kinds()
+        put(page, [title, self._keys], self.view)
         self._paint()
         forget = show.listen(self._changed)
         if self.document is not None and self.document.session_context is not None:
             pn.state.on_session_destroyed(lambda _: forget())
+        if show.wait(0):  # meanwhile: nothing would be told any more
+            self._changed()
 
     def _dark(self) -> None:
         """Follow the system's preference where the address does not ask for a theme."""
@@ -140,7 +154,7 @@ class Opening:
         if self.document is None or self._stale.is_set():
             return
         self._stale.set()
-        self.document.add_next_tick_callback(self._update)
+        call_once_it_stands(self.document, self._update)
 
     def _update(self) -> None:
         self._stale.clear()
@@ -151,10 +165,20 @@ class Opening:
             return
         self._switched = True
         run_show = self.show.show
-        run_show.open(self.page, run_show.runs.names[0])
+        if (
+            kinds() - self._kinds
+        ):  # a plugin brought components, of which this page was not told when it was loaded
+            self._keys.reload()
+            return
+        try:
+            run_show.open(self.page, run_show.runs.names[0])
+        except Exception as error:  # nobody else would tell: the explorer that could is not there
+            log.exception("the run of a capture could not be shown")
+            self._error = error
+            self._paint()
 
     def _paint(self) -> None:
-        error = self.show.error or self.show.watch.error
+        error = self._error or self.show.error or self.show.watch.error
         self.view.show(self._failed(error) if error is not None else self._facts(self.show.watch.found))
 
     # ---------------------------------------------------------------------------------------------------- markup

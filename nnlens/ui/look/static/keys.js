@@ -89,5 +89,6 @@ export function render({model, view}) {
   // two frames on, all that came with this piece stands
   const ready = matchMedia('(prefers-color-scheme: dark)').matches ? 'ready dark' : 'ready'
   requestAnimationFrame(() => requestAnimationFrame(() => model.send_msg(ready)))
+  model.on('msg:custom', () => location.reload())
   model.on('remove', () => { window.removeEventListener('keydown', press); window.removeEventListener('click', remember) })
 }
