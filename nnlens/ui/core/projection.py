@@ -68,6 +68,11 @@ class Projection:
         rows[self.positions] = np.arange(len(self.positions))
         return rows
 
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether the rows are all samples of the run, one after the other."""
+        return not self.left_out and bool((self.positions == np.arange(self.total)).all())
+
     @property
     def left_out(self) -> int:
         """How many samples of the run are not here."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnlens.schema import UNLABELLED
 from nnlens.state import Mask
+from nnlens.ui.core.ordering import Ordering, Positions
 from nnlens.ui.core.session import Session
-
-Positions = NDArray[np.intp]
 
 
 class Walk:
@@ -27,9 +25,10 @@ class Walk:
         self._stops: tuple[Mask | None, Positions] | None = None
 
     @cached_property
-    def by_loss(self) -> Positions:
-        """All positions, the largest loss first; those without a loss last."""
-        return np.argsort(-np.nan_to_num(self.session.data.loss, nan=-np.inf), kind="stable")
+    def by_loss(self) -> Ordering:
+        """All samples, the largest loss first; those without a loss last."""
+        loss = self.session.data.loss
+        return Ordering(np.argsort(-np.nan_to_num(loss, nan=-np.inf), kind="stable"), len(loss))
 
     @cached_property
     def wrong(self) -> Mask:
@@ -39,18 +38,21 @@ class Walk:
             return np.zeros(len(data), bool)
         return (data.label != data.prediction) & (data.label != UNLABELLED)
 
+    @cached_property
+    def _wrong_by_loss(self) -> Ordering:
+        positions = self.by_loss.positions
+        return Ordering(positions[self.wrong[positions]], len(self.wrong))
+
     def worst(self, mask: Mask | None, limit: int | None = None) -> Positions:
         """Return the chosen positions, all where nothing is, the largest loss first."""
-        order = self.by_loss if mask is None else self.by_loss[mask[self.by_loss]]
-        return order[:limit]
+        return self.by_loss.first(mask, limit)
 
     def stops(self) -> Positions:
         """Return where j and k stop: the wrong samples of the selection, all of it where none is wrong."""
         mask = self.session.state.mask
         if self._stops is None or self._stops[0] is not mask:
-            chosen = self.worst(mask)
-            wrong = chosen[self.wrong[chosen]]
-            self._stops = (mask, wrong if len(wrong) else chosen)
+            wrong = self._wrong_by_loss.first(mask)
+            self._stops = (mask, wrong if len(wrong) else self.worst(mask))
         return self._stops[1]
 
     def place(self) -> tuple[int, int]:

@@ -226,7 +226,7 @@ class ClassColors:
     def follow(self, mask: NDArray[np.bool_] | None) -> None:
         """Give the colors to the largest classes of a selection, dims (sample,)."""
         if self.limited:
-            chosen = self._sizes if mask is None else self._count(self._labels[mask])
+            chosen = self._sizes if mask is None else self._count(self._labels[np.flatnonzero(mask)])
             self._assign(chosen)
 
     def _count(self, labels: Codes) -> NDArray[np.intp]:
@@ -248,6 +248,8 @@ class ClassColors:
 
     def slots(self, codes: Codes) -> NDArray[np.uint8]:
         """Find the slots of classes; those without a color, and −1, get `OTHER`."""
+        if not len(codes) or (codes.min() >= -1 and codes.max() < self.classes):  # −1 is the last place
+            return self._slots[codes]
         return self._slots[np.where((codes >= 0) & (codes < self.classes), codes, -1)]
 
     def hex(self, code: int, theme: Theme) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from nnlens.state import Extent
+from nnlens.state import Extent, Mask
 
 Spot = tuple[int, float, float]
 """A class, and where its name stands in the map's own coordinates."""
@@ -29,6 +29,12 @@ def short(name: str) -> str:
     """Cut the name of a class to what fits on a map."""
     words = " ".join(name.split()) or "–"
     return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+
+
+def classes_in(codes: NDArray[np.int32], mask: Mask) -> set[int]:
+    """Tell which classes there are in a selection; −1 is none."""
+    chosen = codes[np.flatnonzero(mask)]
+    return set(np.flatnonzero(np.bincount(chosen[chosen >= 0])).tolist())
 
 
 def peaks(

@@ -28,11 +28,14 @@ from nnlens.ui.look.palette import (
     class_palette,
     value_palette,
 )
-from nnlens.ui.maps.naming import apart, peaks, short
+from nnlens.ui.maps.naming import apart, classes_in, peaks, short
 from nnlens.ui.maps.room import dot_sizes, uncovered
 
 Mode = Literal["pixels", "dots", "pictures"]
 Columns = dict[str, Any]
+Some = Positions | slice
+ALL = slice(None)
+"""All rows: taken so, a million of them are not copied at every brush."""
 DOTS = 3_000
 """With fewer samples in view each becomes a dot of its own."""
 PICTURES = 200
@@ -160,12 +163,13 @@ class Scene:
         """Draw the picture of the map, dims (y, x), lowest row first; empty where dots or pictures stand for it."""
         if self.mode != "pixels" or self.projection is None or not self.sized:
             return np.zeros((1, 1), np.uint8)
-        positions = self.positions
-        x, y = self.projection.x[self._inside], self.projection.y[self._inside]
+        rows: Some = ALL if len(self) == len(self.projection.x) else self._inside
+        positions: Some = ALL if rows is ALL and self.projection.in_order else self.positions
+        x, y = self.projection.x[rows], self.projection.y[rows]
         chosen = None if mask is None else mask[positions]
         where = (self.view, self.width, self.height)
         if self.by_class:
-            near = None if self.projection.z is None else self.projection.z[self._inside]
+            near = None if self.projection.z is None else self.projection.z[rows]
             return raster.class_image(x, y, self.tint(positions), chosen, *where, near)
         return raster.value_image(x, y, self.tint(positions), chosen, *where)
 
@@ -244,7 +248,7 @@ class Scene:
             return None
         return int(self.data.ids[self.positions[best]])
 
-    def tint(self, positions: Positions) -> Bytes:
+    def tint(self, positions: Some) -> Bytes:
         """Find the color of samples: slots of classes, steps of a number, or of the loss within a class."""
         if not self.by_class and self.by != CLASS_LOSS:
             return self.data.steps(self.by)[positions]
@@ -276,7 +280,7 @@ class Scene:
         """Place the names of the classes where they are densest in view; those in the selection are ``strong``."""
         if self._named is None:
             self._named = self._name()
-        chosen = set() if mask is None else set(np.unique(self.classes[mask]).tolist())
+        chosen = set() if mask is None else classes_in(self.classes, mask)
         return {
             "x": [x for _, x, _ in self._named],
             "y": [y for _, _, y in self._named],

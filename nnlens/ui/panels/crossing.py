@@ -167,7 +167,7 @@ class Confusion:
 
     def count(self, mask: Mask | None) -> NDArray[np.intp]:
         """Count the selected samples in each cell, dims (row, column); none when nothing is selected."""
-        chosen = self.cell[:0] if mask is None else self.cell[mask]
+        chosen = self.cell[:0] if mask is None else self.cell[np.flatnonzero(mask)]
         return np.bincount(chosen, minlength=self.counts.size).reshape(self.counts.shape)
 
     def right(self) -> NDArray[np.bool_]:

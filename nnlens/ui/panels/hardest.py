@@ -19,6 +19,7 @@ from nnlens.errors import NNLensError
 from nnlens.state import Mask
 from nnlens.ui.core.catalog import Catalog, Tool
 from nnlens.ui.core.extras import take_columns
+from nnlens.ui.core.ordering import Ordering
 from nnlens.ui.core.samples_out import ranking_downloads
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.take_out import TakeOut
@@ -234,13 +235,11 @@ class Order(Walk):
 
     def sort(self, score: NDArray[np.float64]) -> None:
         """Take another score, dims (sample,)."""
-        there = np.flatnonzero(np.isfinite(score))
-        self.score, self.by_score = score, there[np.argsort(-score[there], kind="stable")]
+        self.score, self.by_score = score, Ordering.by(score)
 
     def worst(self, mask: Mask | None, limit: int | None = None) -> NDArray[np.intp]:
         """Return the chosen positions in the order of the score, all where nothing is chosen."""
-        order = self.by_score if mask is None else self.by_score[mask[self.by_score]]
-        return order[:limit]
+        return self.by_score.first(mask, limit)
 
 
 class Rows(Ranking):
@@ -258,7 +257,7 @@ class Rows(Ranking):
     @property
     def total(self) -> int:
         """How many samples there are on all pages: those that have a score."""
-        return len(self.order.worst(self._mask))
+        return self.order.by_score.count(self._mask)
 
     def show(self, title: str, score: NDArray[np.float64]) -> None:
         """Sort by another score."""

@@ -28,9 +28,12 @@ AT_ONCE = 0.05
 
 def accuracy(session: Session, mask: Mask | None = None) -> float:
     """Return the share of right predictions among the samples with a label; NaN where none has one."""
-    labelled = session.data.label != UNLABELLED
-    chosen = labelled if mask is None else labelled & mask
-    return float(session.data.correct[chosen].mean()) if chosen.any() else float("nan")
+    label, correct = session.data.label, session.data.correct
+    if mask is not None:
+        chosen = np.flatnonzero(mask)
+        label, correct = label[chosen], correct[chosen]
+    counted = correct[label != UNLABELLED]
+    return float(counted.mean()) if len(counted) else float("nan")
 
 
 def _part(session: Session, actions: Mapping[str, Action], width: int) -> Live:
@@ -205,7 +208,7 @@ class Pill:
 
     def _mix(self, mask: Mask) -> Markup:
         """Draw the share of each class, the largest first."""
-        labels = self.session.data.label[mask]
+        labels = self.session.data.label[np.flatnonzero(mask)]
         sizes = np.bincount(labels[labels >= 0], minlength=1)
         classes = [int(c) for c in np.argsort(-sizes) if sizes[c] > VISIBLE_SHARE * len(labels)]
         return joined(

@@ -65,7 +65,7 @@ class Bins:
         """Count the selected samples in each bar; none when nothing is selected."""
         if mask is None:
             return np.zeros(BINS, np.intp)
-        chosen = self.place[mask]
+        chosen = self.place[np.flatnonzero(mask)]
         return np.bincount(chosen[chosen >= 0], minlength=BINS)
 
     def limits(self, low: float, high: float) -> tuple[float, float]:
