@@ -154,6 +154,10 @@ class Results:
         places = (self._place(root, analysis, key) for root in (self._beside, self._cache))
         return sum(_remove(place) for place in places) > 0
 
+    def changed(self) -> int:
+        """Tell when a result was last kept or deleted, in nanoseconds; 0 where there is none."""
+        return max((_changed(root) for root in (self._beside, self._cache)), default=0)
+
     def list(self) -> list[ResultInfo]:
         """List all results, oldest first; damaged ones too, with what of their attributes can be read."""
         found = {
@@ -228,6 +232,16 @@ def _refuse_links(*folders: Path) -> None:
     for folder in folders:
         if folder.is_symlink():
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder.name)
+
+
+def _changed(root: Path) -> int:
+    """Return the last change of a folder of results or of one of its analyses; 0 where it is not there."""
+    try:
+        with os.scandir(root) as entries:
+            inside = [entry.stat().st_mtime_ns for entry in entries if entry.name != TEMPORARY]
+        return max([root.stat().st_mtime_ns, *inside])
+    except OSError:
+        return 0
 
 
 def _remove(place: Path) -> bool:

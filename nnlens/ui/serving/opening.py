@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import panel as pn
@@ -78,6 +78,10 @@ class CaptureShow:
 
     def warm(self) -> None:
         """Nothing: the first page is to stand at once, the rest is prepared while the capture runs."""
+
+    def shown(self) -> Hashable | None:
+        """Tell what a page made now would show: nothing that lasts, before the run is there."""
+        return None if self.show is None else self.show.shown()
 
     def listen(self, listener: Callable[[], Any]) -> Callable[[], None]:
         """Have a function called after each change; returns what ends it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -243,6 +243,15 @@ class RunShow:
     def warm(self) -> None:
         """Read the first run, import every plugin, compile the kernels."""
         warm(self.runs.lens(self.runs.first()[0]))
+
+    def shown(self) -> Hashable | None:
+        """Tell what a page made now would show: which run, as far as it is known, with which results."""
+        self.runs.look()
+        try:
+            lens = self.runs.lens(self.runs.first()[0])
+            return lens, lens.store.results.changed(), tuple(self.runs.listed.items())
+        except NNLensError:
+            return None
 
     def _explorer(self, page: pmui.Page, name: str) -> Explorer:
         from nnlens.ui.core.session import Session

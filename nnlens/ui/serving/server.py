@@ -15,7 +15,7 @@ import asyncio
 import logging
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import panel as pn
@@ -30,6 +30,7 @@ from tornado.websocket import WebSocketClosedError
 from nnlens.errors import NNLensError
 from nnlens.ui import routes
 from nnlens.ui.look.shell import configure
+from nnlens.ui.serving.ahead import Ahead, give_ahead
 from nnlens.ui.serving.limits import ForeignHost, Refused, SafeHeaders, Seats, busy_page, error_page
 from nnlens.ui.serving.ports import HOST, free_port
 from nnlens.ui.serving.runs import Runs, RunShow
@@ -53,6 +54,9 @@ class Show(Protocol):
 
     def warm(self) -> None:
         """Read and compile ahead what pages need; called once, before the first visitor."""
+
+    def shown(self) -> Hashable | None:
+        """Tell what a page made now would show, equal where it would show the same; None: none is to be made ahead."""
 
 
 class Served:
@@ -160,9 +164,9 @@ def _in_thread(make: Callable[[], Served], then: Callable[[Served], Any]) -> Ser
 
 
 def _server(show: Show, port: int, seats: int) -> Served:
-    taken = Seats(seats)
+    taken, ahead = Seats(seats), Ahead(show)
     server = get_server(
-        {"/": lambda: visit(show, taken)},
+        {"/": lambda: ahead.page() if ahead.makes(visitor()) else visit(show, taken)},
         port=port,
         address=HOST,
         websocket_origin=[f"{HOST}:{port}", f"localhost:{port}"],
@@ -177,7 +181,16 @@ def _server(show: Show, port: int, seats: int) -> Served:
     application = server._tornado
     application.transforms.append(SafeHeaders)
     application.default_router.rules.insert(0, Rule(ForeignHost(), Refused))
-    PeriodicCallback(Closed(server).look, LOOK).start()
+    context = give_ahead(application, ahead, taken)
+    closed = Closed(server)
+
+    def look() -> None:
+        closed.look()
+        if len(server.get_sessions()) == len(ahead):
+            server.io_loop.add_callback(ahead.make, context, port)
+
+    server.io_loop.add_callback(look)
+    PeriodicCallback(look, LOOK).start()
     return Served(f"http://{HOST}:{port}/", server)
 
 
@@ -212,14 +225,19 @@ def _announce(served: Served, browser: bool, ready: Callable[[str], Any] | None)
         threading.Thread(target=webbrowser.open, args=(served.url,), daemon=True).start()
 
 
+def visitor() -> str:
+    """Return the id of the session whose page is being made; nothing outside of one."""
+    context = pn.state.curdoc.session_context if pn.state.curdoc else None
+    return str(context.id) if context else ""
+
+
 def visit(show: Show, seats: Seats) -> pmui.Page:
     """Build a visitor's page; where that fails or there is no room, a page that says so."""
-    context = pn.state.curdoc.session_context if pn.state.curdoc else None
-    visitor = context.id if context else ""
-    if context and not seats.take(visitor):
+    session = visitor()
+    if session and not seats.take(session):
         return busy_page(seats.limit)
-    if context:
-        pn.state.on_session_destroyed(lambda _: seats.leave(visitor))
+    if session:
+        pn.state.on_session_destroyed(lambda _: seats.leave(session))
     try:
         return show.page()
     except Exception as error:  # a script that raises would be served as an empty page
