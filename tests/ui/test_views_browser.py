@@ -1,20 +1,31 @@
-"""The linked views in a real browser: what gestures select, what a tap and a resting pointer show, what is sent."""
+"""The linked views in a real browser: what gestures select, what a tap and a resting pointer show, what is sent.
+
+They show 59,400 pictures of clothes as the network of the house sees them: drawn from the 60,000, so that ids are no
+positions and mixing them up shows. Without the data set they are points that are made up.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import pytest
+import xarray as xr
 from matplotlib.path import Path
 from panel.custom import JSComponent
 
+from nnlens.capturing import capture
+from nnlens.errors import SamplesError
+from nnlens.lens import Lens
+from nnlens.models import load_model
+from nnlens.samples import load_samples
 from nnlens.state import MapState, replay
 from nnlens.testing import wait_until
+from nnlens.ui.core.data import RunData
 from nnlens.ui.core.regions import fitted
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.palette import TOKENS
@@ -193,18 +204,56 @@ class Views:
         )
 
 
-@pytest.fixture(scope="module")
-def sixty_thousand(synthetic):
-    return synthetic.run_data(60_000)
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows.
+
+    Attributes
+    ----------
+    data : RunData
+    tight, loose, solid : Dataset
+        Two projections, of which the second leaves samples out, and one of three components.
+    """
+
+    data: RunData
+    tight: xr.Dataset
+    loose: xr.Dataset
+    solid: xr.Dataset
+
+
+LEFT_OUT = 600
+
+
+def clothes(folder):
+    """Capture real pictures and project them."""
+    samples = load_samples("fashion-mnist").take(59_400, seed=0)
+    lens = Lens(capture(load_model("zoo:fashion-mnist"), samples, folder / "clothes", layers=["fc1"]))
+    tight, loose = lens.run("pca", layer="fc1"), lens.run("pca", layer="@input")
+    loose = loose.isel(sample=slice(LEFT_OUT, None)).assign_attrs(key="the rest")
+    solid = lens.run("pca", layer="fc1", components=3)
+    return Shown(RunData.from_store(lens.store), tight, loose, solid)
+
+
+def made_up(synthetic):
+    data = synthetic.run_data(60_000)
+    tight, loose = (
+        synthetic.projection(data),
+        synthetic.projection(data, "loose", left_out=LEFT_OUT),
+    )
+    return Shown(data, tight, loose, synthetic.solid(data))
 
 
 @pytest.fixture(scope="module")
-def shared(sixty_thousand, synthetic, serve_shared, open_shared):
-    results = {
-        "a": synthetic.projection(sixty_thousand, "tight"),
-        "b": synthetic.projection(sixty_thousand, "loose", left_out=600),
-    }
-    return Views(sixty_thousand, results, serve_shared, open_shared)
+def shown(tmp_path_factory, synthetic):
+    try:
+        return clothes(tmp_path_factory.mktemp("views"))
+    except SamplesError:  # a machine without the data set; that of CI has it
+        return made_up(synthetic)
+
+
+@pytest.fixture(scope="module")
+def shared(shown, serve_shared, open_shared):
+    return Views(shown.data, {"a": shown.tight, "b": shown.loose}, serve_shared, open_shared)
 
 
 @pytest.fixture
@@ -216,13 +265,13 @@ def views(shared):
     assert [error for error in shared.page.errors if "WebGL" not in error] == []
 
 
-def coordinates(data, result):
+def coordinates(result):
     """Ids and coordinates of a projection, as its dataset has them."""
     return result["sample"].values, result["projection"].values
 
 
-def expected(data, result, corners):
-    ids, xy = coordinates(data, result)
+def expected(result, corners):
+    ids, xy = coordinates(result)
     return set(ids[Path(corners).contains_points(xy)].tolist())
 
 
@@ -233,12 +282,12 @@ def looking(view, shape):
     return middle + 0.9 * half * np.asarray(shape)
 
 
-def test_a_lasso_selects_the_same_everywhere_at_three_zooms(views, sixty_thousand, synthetic):
-    result = synthetic.projection(sixty_thousand, "tight")
+def test_a_lasso_selects_the_same_everywhere_at_three_zooms(views, shown):
     scene = views.maps["a"].scene
+    middle = np.median(shown.tight["projection"].values, axis=0)
     for zoom in range(3):
         if zoom:
-            x, y = views.at(A, -5.2, 3.0)
+            x, y = views.at(A, *middle)
             views.page.mouse.move(x, y)
             before = scene.view
             views.page.mouse.wheel(0, -200)
@@ -252,8 +301,8 @@ def test_a_lasso_selects_the_same_everywhere_at_three_zooms(views, sixty_thousan
         taken = np.array(views.state.selection.origin["corners"])
         for corner in corners:
             assert np.hypot(*(taken - corner).T).min() < 1.5 * scene.unit()
-        assert chosen == expected(sixty_thousand, result, taken) and len(chosen) > 50
-        mask = np.isin(sixty_thousand.ids, list(chosen))
+        assert chosen == expected(shown.tight, taken) and len(chosen) > 50
+        mask = np.isin(shown.data.ids, list(chosen))
         views.page.wait_for_function(f"n => {BARS} === n", arg=len(chosen))
         assert_cells(views, mask)
         assert_pixels(views, mask)
@@ -280,37 +329,33 @@ def assert_pixels(views, mask):
         np.testing.assert_array_equal(held, scene.pixels(mask).ravel())
 
 
-def test_keys_make_a_box_add_and_remove(views, sixty_thousand, synthetic):
-    ids, xy = coordinates(sixty_thousand, synthetic.projection(sixty_thousand, "tight"))
+def test_keys_make_a_box_add_and_remove(views, shown):
+    ids, xy = coordinates(shown.tight)
+    view = views.maps["a"].scene.view
 
     def inside():
         x0, y0, x1, y1 = views.state.selection.origin["box"]
         return set(ids[(xy[:, 0] >= x0) & (xy[:, 0] <= x1) & (xy[:, 1] >= y0) & (xy[:, 1] <= y1)].tolist())
 
-    first = views.selected(lambda: views.drag(A, [(2, -4), (4, -3), (6, 0)], ["Shift"]))
-    assert views.state.selection.origin["kind"] == "box" and first == inside()
-    triangle = [(-7, 5), (-3, 8), (-2, 1), (-5, 2)]
+    first = views.selected(
+        lambda: views.drag(A, looking(view, [(-0.1, -0.5), (0.2, -0.4), (0.6, 0.1)]), ["Shift"])
+    )
+    assert views.state.selection.origin["kind"] == "box" and first == inside() != set()
+    triangle = looking(view, [(-0.8, 0.5), (-0.3, 0.9), (0.1, 0), (-0.6, -0.2)])
     more = views.selected(lambda: views.drag(A, triangle, ["Control"]))
     added = views.state.selection.origin
-    lasso = expected(
-        sixty_thousand, synthetic.projection(sixty_thousand, "tight"), added["second"]["corners"]
-    )
-    assert (added["kind"], added["mode"]) == ("combined", "add") and more == first | lasso
+    lasso = expected(shown.tight, added["second"]["corners"])
+    assert (added["kind"], added["mode"]) == ("combined", "add") and more == first | lasso != first
     less = views.selected(lambda: views.drag(A, triangle, ["Alt"]))
-    assert less < more and not less & expected(
-        sixty_thousand,
-        synthetic.projection(sixty_thousand, "tight"),
-        views.state.selection.origin["second"]["corners"],
-    )
+    assert less < more and not less & expected(shown.tight, views.state.selection.origin["second"]["corners"])
     for step, then in ((views.state.undo, more), (views.state.redo, less), (views.state.clear, set())):
         assert views.selected(lambda step=step: views.do(step)) == then
 
 
-def test_a_map_that_leaves_samples_out_selects_only_its_own(views, sixty_thousand, synthetic):
+def test_a_map_that_leaves_samples_out_selects_only_its_own(views, shown):
     chosen = views.selected(lambda: views.drag(B, looking(views.maps["b"].scene.view, SHAPE)))
-    result = synthetic.projection(sixty_thousand, "loose", left_out=600)
-    assert chosen == expected(sixty_thousand, result, views.state.selection.origin["corners"])
-    assert not chosen & set(sixty_thousand.ids[:600].tolist())
+    assert chosen == expected(shown.loose, views.state.selection.origin["corners"]) != set()
+    assert not chosen & set(shown.data.ids[:LEFT_OUT].tolist())
 
 
 def test_hidden_classes_are_not_selected(views):
@@ -321,10 +366,8 @@ def test_hidden_classes_are_not_selected(views):
     np.testing.assert_array_equal(again, views.state.mask)
 
 
-def test_a_tap_rings_the_sample_in_both_maps_and_a_small_selection_lies_on_top(
-    views, sixty_thousand, synthetic
-):
-    ids, xy = coordinates(sixty_thousand, synthetic.projection(sixty_thousand, "tight"))
+def test_a_tap_rings_the_sample_in_both_maps_and_a_small_selection_lies_on_top(views, shown):
+    ids, xy = coordinates(shown.tight)
     row = 4321
     views.page.mouse.click(*views.at(A, *xy[row]))
     wait_until(lambda: views.state.focus is not None, what="a focus")
@@ -350,8 +393,8 @@ def test_a_tap_rings_the_sample_in_both_maps_and_a_small_selection_lies_on_top(
     views.page.wait_for_function(f"() => {drawn}.every(r => r.data_source.data.x.length === 0)")
 
 
-def test_a_resting_pointer_shows_a_card_until_it_moves(views, sixty_thousand, synthetic):
-    _, xy = coordinates(sixty_thousand, synthetic.projection(sixty_thousand, "tight"))
+def test_a_resting_pointer_shows_a_card_until_it_moves(views, shown):
+    _, xy = coordinates(shown.tight)
     x, y = views.at(A, *xy[77])
     views.page.mouse.move(x - 30, y - 30)
     views.page.mouse.move(x, y)
@@ -381,7 +424,7 @@ def test_a_resting_pointer_shows_a_card_until_it_moves(views, sixty_thousand, sy
 def test_double_click_goes_home_and_keeps_the_focus(views):
     views.set(focus=int(views.data.ids[5]))
     scene = views.maps["a"].scene
-    x, y = views.at(A, 0, 0)
+    x, y = views.at(A, *looking(scene.view, (0, 0)))
     views.page.mouse.move(x, y)
     views.page.mouse.wheel(0, -400)
     wait_until(lambda: views.state.map_a.extent is not None, what="a remembered view")
@@ -394,9 +437,9 @@ def test_double_click_goes_home_and_keeps_the_focus(views):
     wait_until(lambda: views.state.focus == int(views.data.ids[5]), what="the focus of before")
 
 
-def test_close_up_samples_become_dots_and_then_pictures(views):
+def test_close_up_samples_become_dots_and_then_pictures(views, shown):
     scene = views.maps["a"].scene
-    views.page.mouse.move(*views.at(A, -5.6, 0.0))
+    views.page.mouse.move(*views.at(A, *np.median(shown.tight["projection"].values, axis=0)))
     modes = []
     for _ in range(12):
         before = scene.view
@@ -412,8 +455,9 @@ def test_close_up_samples_become_dots_and_then_pictures(views):
     feet = "all('.foot').map(e => e.innerText).join('|')"
     wait_until(lambda: f"{len(scene):,} in view · pictures" in views.page.evaluate(feet), what="the foot")
     views.page.wait_for_function("() => all('.inset img').length === 1")
-    mask = views.data.label == 6
-    views.do(lambda: views.state.select(mask, {"kind": "class", "variable": "label", "class": 6}))
+    label = int(views.data.label[views.data.position(scene.pictures(None)["sample"][0])])
+    mask = views.data.label == label
+    views.do(lambda: views.state.select(mask, {"kind": "class", "variable": "label", "class": label}))
     alphas = scene.pictures(mask)["alpha"]
     views.page.wait_for_function(
         "a => JSON.stringify([...figures[0].model.renderers[3].data_source.data.alpha]) === a",
@@ -446,8 +490,10 @@ def test_a_brush_of_the_loss_and_a_click_on_a_cell(views):
     data = views.data
     chosen = views.selected(lambda: views.drag(LOSS, [(-1.0, 1.0), (0.0, 2.0), (0.5, 1.0)]))
     low, high = views.state.selection.origin["low"], views.state.selection.origin["high"]
-    assert low == pytest.approx(0.1, rel=0.1) and chosen == set(
-        data.ids[(data.loss >= low) & (data.loss <= high)].tolist()
+    assert (
+        low == pytest.approx(0.1, rel=0.3)
+        and high == pytest.approx(10**0.5, rel=0.3)
+        and chosen == set(data.ids[(data.loss >= low) & (data.loss <= high)].tolist())
     )
     wrong = [
         (a, b)
@@ -487,11 +533,10 @@ def test_theme_and_coloring_switch_while_the_page_stands(views):
     )
 
 
-def test_pictures_of_a_running_job_replace_each_other(views, sixty_thousand, synthetic):
+def test_pictures_of_a_running_job_replace_each_other(views, shown):
     area = views.maps["a"]
     for step in range(1, 4):
-        picture = synthetic.projection(sixty_thousand, "tight", seed=step, scale=step)
-        picture.attrs = {**picture.attrs, "key": "", "title": f"step {step}"}
+        picture = (step * shown.tight).assign_attrs(shown.tight.attrs, key="", title=f"step {step}")
         views.do(lambda picture=picture: area.set_result(picture, partial=True))
         views.page.wait_for_function(
             "t => all('.ph').some(e => e.innerText.includes(t) && e.innerText.includes('partial'))",
@@ -501,7 +546,7 @@ def test_pictures_of_a_running_job_replace_each_other(views, sixty_thousand, syn
         assert (
             area.scene.view[0] <= extent[0] and area.scene.view[2] >= extent[2]
         )  # all of it, while not zoomed
-    views.do(lambda: area.set_result(synthetic.projection(sixty_thousand, "tight")))
+    views.do(lambda: area.set_result(shown.tight))
     views.page.wait_for_function("() => !all('.ph').some(e => e.innerText.includes('partial'))")
 
 
@@ -535,16 +580,19 @@ def test_a_drag_begun_slowly_is_a_drag(views):
     assert views.selected(go_on)
 
 
-def test_two_quick_taps_at_two_places_inspect_twice(views):
-    left, right = views.at(A, -6, 0), views.at(A, 5, 0)
+def test_two_quick_taps_at_two_places_inspect_twice(views, shown):
+    xy = shown.tight["projection"].values
+    first, last = xy[xy[:, 0].argmin()], xy[xy[:, 0].argmax()]
+    left, right = views.at(A, *first), views.at(A, *last)
     focused = []
     views.do(lambda: views.state.param.watch(lambda event: focused.append(event.new), "focus"))
     views.page.mouse.click(*left)
     views.page.mouse.click(*right)
     wait_until(lambda: len(focused) == 2, what="two samples in focus")
     assert views.state.map_a.extent is None
-    x, _ = views.maps["a"].scene.place(focused[1])
-    assert abs(x - 5) < 1
+    scene = views.maps["a"].scene
+    for sample, place in zip(focused, (first, last), strict=True):
+        assert np.hypot(*(np.array(scene.place(sample)) - place)) <= 1.5 * scene.unit()
 
 
 def test_nothing_is_asked_of_another_host(views):
@@ -555,19 +603,20 @@ def test_nothing_is_asked_of_another_host(views):
 
 
 def test_tools_choose_what_a_drag_does(views):
-    views.page.mouse.move(*views.at(A, 0, 0))
+    view = views.maps["a"].scene.view
+    views.page.mouse.move(*views.at(A, *looking(view, (0, 0))))
     views.page.evaluate("all('button.tool').find(e => e.dataset.value === 'box').click()")
     views.page.wait_for_function(
         "() => all('button.tool').some(e => e.dataset.value === 'box' && e.ariaPressed === 'true')"
     )
-    views.selected(lambda: views.drag(A, [(2, -4), (4, -3), (6, 0)]))
+    views.selected(lambda: views.drag(A, looking(view, [(-0.1, -0.5), (0.2, -0.4), (0.6, 0.1)])))
     assert views.state.selection.origin["kind"] == "box"
     views.page.evaluate("all('button.tool').find(e => e.dataset.value === 'pan').click()")
     views.page.wait_for_function(
         "() => all('button.tool').some(e => e.dataset.value === 'pan' && e.ariaPressed === 'true')"
     )
     before = views.state.selection
-    views.drag(A, [(0, 0), (2, 1), (3, 2)])
+    views.drag(A, looking(view, [(0, 0), (0.2, 0.1), (0.3, 0.2)]))
     wait_until(lambda: views.state.map_a.extent is not None, what="a moved map")
     assert views.state.selection is before
     views.page.evaluate("all('button.tool').find(e => e.dataset.value === 'home').click()")
@@ -589,13 +638,12 @@ def naive(xyz, turn):
     return (xyz - middle) @ (over @ around).T + middle
 
 
-def test_a_body_is_turned_by_drag_and_keys_and_brushed_as_it_is_seen(views, sixty_thousand, synthetic):
-    solid = synthetic.solid(sixty_thousand)
-    ids, xyz = coordinates(sixty_thousand, solid)
+def test_a_body_is_turned_by_drag_and_keys_and_brushed_as_it_is_seen(views, shown):
+    ids, xyz = coordinates(shown.solid)
     area, page, middle = views.maps["a"], views.page, xyz.min(axis=0) / 2 + xyz.max(axis=0) / 2
     turn_tool = "all('button.tool').find(e => e.dataset.value === 'turn')"
     assert not page.evaluate(f"!!{turn_tool}"), "a plane is not turned"
-    views.do(lambda: area.set_result(solid))
+    views.do(lambda: area.set_result(shown.solid))
     page.wait_for_function(f"() => {turn_tool}")
     page.evaluate(f"{turn_tool}.click()")
     wait_until(lambda: views.state.map_a.tool == "turn", what="the tool in the state")
@@ -623,7 +671,9 @@ def test_a_body_is_turned_by_drag_and_keys_and_brushed_as_it_is_seen(views, sixt
     wait_until(lambda: views.state.map_a.turn[0] == pytest.approx(turn[0] + 10), what="a turn by a key")
     turn = views.state.map_a.turn
 
-    box = views.selected(lambda: views.drag(A, [middle[:2], middle[:2] + 4], ["Shift"]))
+    box = views.selected(
+        lambda: views.drag(A, [middle[:2], middle[:2] + np.ptp(xyz[:, :2], axis=0) / 4], ["Shift"])
+    )
     seen, (x0, y0, x1, y1) = naive(xyz, turn), views.state.selection.origin["box"]
     inside = (seen[:, 0] >= x0) & (seen[:, 0] <= x1) & (seen[:, 1] >= y0) & (seen[:, 1] <= y1)
     assert len(box) > 50 and len(box ^ set(ids[inside].tolist())) <= 2  # on the border by rounding
