@@ -6,8 +6,9 @@
 Without a run it is a page of two maps, histogram and matrix over made-up samples; with one it is the explorer itself,
 with table, lists and inspector, every panel opened before, and a brush measured with each in front;
 `benchmarks/many_digits.py` makes a run of a million samples. Prints a table against the targets for 60,000 samples on
-two cores. A time runs from the event in the browser to the last paint that follows it; "server" is what the gesture's
-handler took, in wall time and in processor time (the second does not grow when other programs use the machine).
+two cores. A warm page is one that is opened while no other is; beside others nothing is made ahead. A time runs from
+the event in the browser to the last paint that follows it; "server" is what the gesture's handler took, in wall time
+and in processor time (the second does not grow when other programs use the machine).
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ from nnlens.testing.browser import FLAGS, NO_TOUR, READY
 PROBE = Path(__file__).with_name("views_probe.js")
 LASSO = [(-0.62, 0.30), (-0.33, 0.62), (0.07, 0.58), (0.15, 0.33), (-0.11, 0.15), (-0.36, 0.11)]
 """Corners in a view of −1 … 1; about a sixth of the samples."""
+
+
+AWAY = 7
+"""Seconds in which nobody looks: the server takes the page apart and makes the next visitor's."""
 
 
 class Page:
@@ -222,6 +227,7 @@ def measure(given, base: str, monitor: str) -> dict[str, float]:
             if given.run:
                 opened[-1].finish()
             opened[-1].page.close()
+            time.sleep(AWAY)
         page = Page(browser, base)
         figures = {
             "first page, s": opened[0].opened,
@@ -255,6 +261,7 @@ def measure(given, base: str, monitor: str) -> dict[str, float]:
         figures["errors in the page"] = len(page.errors)
         before = ask(monitor, "memory")
         pages = [Page(browser, base) for _ in range(given.sessions)]
+        figures["page beside others, s"] = median([p.opened for p in pages])
         figures["memory a session, MB"] = (ask(monitor, "memory") - before) / given.sessions
         figures[f"{given.sessions} brushes at once, ms"] = median(together(pages, max(3, given.repeats // 3)))
         browser.close()
