@@ -5,7 +5,7 @@ The scripts are for Playwright's ``page.evaluate``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -68,6 +68,31 @@ SHOWN_WORDS = _WORDS.replace(
 
 HEADS = f"() => ({ALL})('.ph').map(node => node.textContent)"
 """Function: what stands above each of the two maps of the explorer."""
+
+
+FIGURES = """() => {
+  const views = []
+  const visit = view => {
+    if (!view || views.includes(view)) return
+    views.push(view)
+    for (const child of view.child_views ?? []) visit(child)
+    try { for (const child of view.children()) visit(child) } catch {}
+  }
+  for (const root of Bokeh.index.roots) visit(root)
+  return views.filter(v => v.model?.type === 'Figure')
+}"""
+"""Function: the views of all figures of Bokeh that a page holds, shown or not."""
+
+PLACE = f"""([kinds, x, y]) => {{
+  const holds = (view, kind) => view.model.renderers.some(r => r.glyph.type === kind)
+  const view = ({FIGURES})().find(v => v.el.checkVisibility() && kinds.every(kind => holds(v, kind)))
+  const range = view?.model.x_range, frame = view?.frame
+  if (!view || Math.abs(frame.x_scale.compute(range.start) - frame.bbox.left) > 1
+    || Math.abs(frame.x_scale.compute(range.end) - frame.bbox.right) > 1) return null
+  const box = view.canvas_view.el.getBoundingClientRect()
+  return [box.left + frame.x_scale.compute(x), box.top + frame.y_scale.compute(y)]
+}}"""
+"""Function: where on the page a place lies of the first shown figure with glyphs of these kinds, once it is drawn."""
 
 
 def calm(page: Any) -> Any:
@@ -196,6 +221,13 @@ class Driver:
 
         reached = wait_until(place, what=f"a way to {css}", interval=LOOK, seen=aim)
         self.page.mouse.click(*reached, **options)
+
+    def place(self, kinds: Sequence[str], x: float, y: float) -> tuple[float, float]:
+        """Return where a place of a figure lies on the page: of the first that is shown with glyphs of these kinds."""
+        told = wait_until(
+            lambda: self.page.evaluate(PLACE, [[*kinds], float(x), float(y)]), what=f"a figure with {kinds}"
+        )
+        return told[0], told[1]
 
     def press(self, key: str) -> None:
         """Press a key."""

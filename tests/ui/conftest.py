@@ -1,4 +1,4 @@
-"""A browser, a served page, and made-up runs."""
+"""A browser, a served page, and runs: of real digits, and made-up ones."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from nnlens.capturing import capture
+from nnlens.samples import load_samples
+from nnlens.store import Store
 from nnlens.testing import wait_until
 from nnlens.testing.browser import ALL, NO_TOUR, READY, calm
 
 ROOT = Path(__file__).resolve().parents[2]
+DRAW = 70
+"""The first seed by which 60 of the held-out digits hold all three that the network of the house gets wrong."""
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +42,22 @@ def synthetic() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def digits_run() -> Callable[[Path, int], Store]:
+    """Capture so many held-out digits in the network of the house, by a draw that holds wrong ones: no first 60 do."""
+    pytest.importorskip("torch", reason="torch is an extra")
+    from nnlens.models import load_model
+
+    model, samples = load_model("zoo:digits"), load_samples("digits", "test")
+
+    def captured(path: Path, count: int) -> Store:
+        store = capture(model, samples.take(count, seed=DRAW), path)
+        assert (store.samples["label"] != store.samples["prediction"]).any(), "another network, another draw"
+        return store
+
+    return captured
 
 
 @contextmanager

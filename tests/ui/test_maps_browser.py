@@ -18,7 +18,7 @@ from nnlens.capturing import capture
 from nnlens.models import load_model
 from nnlens.samples import load_samples
 from nnlens.testing import wait_until
-from nnlens.testing.browser import HEADS, LOOK, SHOWN_WORDS, Driver, at_rest
+from nnlens.testing.browser import FIGURES, HEADS, LOOK, SHOWN_WORDS, Driver, at_rest
 
 pytestmark = pytest.mark.browser
 
@@ -27,17 +27,6 @@ LONG = '{"dimensions":3,"early_iterations":5000,"iterations":20000}'
 PLANES = "?map_a=relu3&map_a_by=nnlens-embedding:pca&map_b=relu3&map_b_by=nnlens-embedding:pca"
 RUNNING = PLANES.replace("a_by=nnlens-embedding:pca", f"a_by=nnlens-embedding:tsne&map_a_with={LONG}")
 OTHERS = PLANES.replace("b_by=nnlens-embedding:pca", "b_by=nnlens-embedding:umap")
-FIGURES = """() => {
-  const views = []
-  const visit = view => {
-    if (!view || views.includes(view)) return
-    views.push(view)
-    for (const child of view.child_views ?? []) visit(child)
-    try { for (const child of view.children()) visit(child) } catch {}
-  }
-  for (const root of Bokeh.index.roots) visit(root)
-  return views.filter(v => v.model?.type === 'Figure')
-}"""
 HELD = """([which, column]) => {
   const found = maps()[which].model.renderers.map(r => r.data_source.data).find(d => d[column]?.length)
   return Object.fromEntries(Object.entries(found ?? {}).map(([name, values]) => [name, [...values]]))

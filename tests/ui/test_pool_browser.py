@@ -1,29 +1,32 @@
-"""Rows of the table, cards and points that go to the pool, and the pinned side by side, in a real browser."""
+"""Rows of the table, cards and points that go to the pool, the pinned side by side: in a real browser, on digits."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from nnlens.testing import tiny_store, wait_until
+from nnlens import Lens
+from nnlens.testing import wait_until
 from nnlens.testing.browser import Driver
 
 pytestmark = pytest.mark.browser
 
-FIGURE = "all('.bk-Figure').find(n => n.getBoundingClientRect().height > 200).getBoundingClientRect()"
-CARDS = "all('.cards .card, .compare th[scope=col]').map(n => +n.querySelector('b').textContent)"
-FOCUS = "+(all('.head .grow')[0]?.textContent.match(/[0-9]+/) ?? ['-1'])[0]"
+NUMBER = "(text => +text.replaceAll(',', ''))"
+CARDS = f"all('.cards .card, .compare th[scope=col]').map(n => {NUMBER}(n.querySelector('b').textContent))"
+FOCUS = f"{NUMBER}((all('.head .grow')[0]?.textContent.match(/[0-9,]+/) ?? ['-1'])[0])"
+MAP = "nnlens-embedding:pca"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return tiny_store(tmp_path_factory.mktemp("runs") / "tiny", 60)
+def run(digits_run, tmp_path_factory):
+    return digits_run(tmp_path_factory.mktemp("runs") / "digits", 60)
 
 
 @pytest.fixture
 def page(run, explore, open_page):
-    made = Driver(open_page(explore(run.path)))
-    made.wait_for("Worst of all", "in view")
+    layer = run.layers[-2].name
+    made = Driver(open_page(explore(run.path) + f"?map_a={layer}&map_a_by={MAP}"))
+    made.wait_for("Worst of all", "in view", f"PCA of {layer}")
     yield made
     assert not [error for error in made.errors if "WebGL" not in error]
 
@@ -39,14 +42,14 @@ def card(run, sample):
     at = run.samples.sel(sample=sample)
     label, prediction = int(at["label"]), int(at["prediction"])
     wrong = " close wrong" if label != prediction else ""
-    return f"{sample}{wrong} loss {float(at['loss']):.3e} pred {prediction} label {label}"
+    return f"{sample:,}{wrong} loss {float(at['loss']):.3e} pred {prediction} label {label}"
 
 
 def test_rows_cards_and_points_join_the_pool_and_are_compared(page, run, open_page):
     rows_go_to_the_pool(page, run)
     cards_say_what_is_true(page, run)
     a_press_outlives_what_is_drawn_meanwhile(page)
-    keys_and_points_join(page)
+    keys_and_points_join(page, run)
     the_pinned_are_compared(page, run)
     a_link_brings_them_back(page, open_page)
     they_go_and_come_back(page)
@@ -59,15 +62,18 @@ def rows_go_to_the_pool(page, run):
         ".tabulator-col-title", 1, of="seen"
     )  # by id, so that rows are in another order than the run's losses
     ids = "seen('.tabulator-row').map(n => +n.querySelector('[tabulator-field=id]').textContent)"
-    page.wait_for_function(f"{ids}.slice(0, 4).join() === '0,1,2,3'")
+    first = np.sort(run.ids)[:4].tolist()
+    page.wait_for_function(f"{ids}.slice(0, 4).join() === {','.join(map(str, first))!r}")
     page.click(".tabulator-row", 1, of="seen")
-    page.wait_for_function(f"{FOCUS} === 1")
+    page.wait_for_function(f"{FOCUS} === {first[1]}")
     for row, told in ((1, "1 row "), (2, "2 rows"), (3, "3 rows"), (2, "2 rows")):
         page.click(".tabulator-row input", row, of="seen")
         page.wait_for(told)
     page.click(".rows [data-act=pin]")
     page.wait_for("2 pinned to the pool")
-    wait_until(lambda: pinned(page) == [1, 3], what="the pinned rows", seen=lambda: pinned(page))
+    wait_until(
+        lambda: pinned(page) == [first[1], first[3]], what="the pinned rows", seen=lambda: pinned(page)
+    )
 
 
 def cards_say_what_is_true(page, run):
@@ -97,22 +103,30 @@ def a_press_outlives_what_is_drawn_meanwhile(page):
     page.wait_for_function(f"{FOCUS} === {wanted}")
 
 
-def keys_and_points_join(page):
-    focus = page.evaluate(FOCUS)
+def keys_and_points_join(page, run):
+    before, focus = pinned(page), page.evaluate(FOCUS)
     page.press("p")
-    wait_until(lambda: pinned(page) == [1, 3, focus], what="the sample in focus is pinned")
+    wait_until(lambda: pinned(page) == [*before, focus], what="the sample in focus is pinned")
     with page.keyboard_held("Control"):
         page.click(".card .what", 0)
     wait_until(lambda: len(pinned(page)) == 4, what="a card is pinned")
-    x, y = page.evaluate(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({FIGURE})")
-    before = page.evaluate(FOCUS)
+    (one, at), (other, there) = lonely_points(run, {*pinned(page), page.evaluate(FOCUS)})
+    before = pinned(page)
     with page.keyboard_held("Control"):
-        page.mouse.click(x, y)
-    wait_until(lambda: len(pinned(page)) == 5, what="a point is pinned")
-    assert page.evaluate(FOCUS) == before, "a pin takes the focus"
-    page.wait_for_timeout(600)  # so that the next is no double click
-    page.mouse.click(x, y)
-    page.wait_for_function(f"{FOCUS} === {pinned(page)[-1]}")
+        page.mouse.click(*page.place(["ImageURL"], *at))
+    wait_until(lambda: pinned(page) == [*before, one], what="a point is pinned", seen=lambda: pinned(page))
+    assert page.evaluate(FOCUS) == focus, "a pin takes the focus"
+    page.mouse.click(*page.place(["ImageURL"], *there))
+    page.wait_for_function(f"{FOCUS} === {other}")
+
+
+def lonely_points(run, taken):
+    """Two samples that are not taken and lie farthest from all others on map A, and where."""
+    made = Lens(run.path).run(MAP, layer=run.layers[-2].name)
+    xy = made["projection"].values
+    away = np.linalg.norm(xy[:, None] - xy, axis=-1) + np.diag(np.full(len(xy), np.inf))
+    rows = [row for row in np.argsort(-away.min(axis=1)) if int(run.ids[row]) not in taken]
+    return [(int(run.ids[row]), xy[row]) for row in rows[:2]]
 
 
 def the_pinned_are_compared(page, run):

@@ -1,4 +1,4 @@
-"""What holds the page together, in a real browser: runs menu, tour, keys, about, plugins and their pages."""
+"""What holds the page together, in a real browser, on digits: runs menu, tour, keys, about, plugins and their pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from nnlens.testing import tiny_store, wait_until
+from nnlens import Lens
+from nnlens.testing import wait_until
 from nnlens.testing.browser import ALL
 from nnlens.ui.panels.keys import HELP
 
@@ -46,8 +47,9 @@ class Counter(Page):
     def _add(self, event):
         self.number += 1
         if self.number == 3:
-            self.state.select([0, 1, 2, 3], {"kind": "ids"})
-            self.state.focus = 5
+            ids = self.lens.store.ids.tolist()
+            self.state.select(ids[:4], {"kind": "ids"})
+            self.state.focus = ids[5]
         if self.number == 4:
             raise ValueError("four is too many")
     def push(self, selection):
@@ -115,13 +117,19 @@ def install(site, package, group, code, classes):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(digits_run, tmp_path_factory):
     runs = tmp_path_factory.mktemp("shell") / "runs"
     for name, count in (("one", 60), ("two", 30)):
-        tiny_store(runs / name, count)
+        digits_run(runs / name, count)
     (runs / "worn").mkdir()
     (runs / "worn" / "commit.json").write_text("{")
     return runs
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    """The run that a page opens which asks for none."""
+    return Lens(folder / "one").store
 
 
 @pytest.fixture(scope="module")
@@ -156,13 +164,13 @@ def tab(page, title):
 
 
 # ------------------------------------------------------------------------------------------------------------ the tour
-def test_the_tour_of_a_first_visit_covers_nothing_it_tells_of_and_takes_nothing_away(visit):
-    page = visit("?ids=1,2,3", first_visit=True)
+def test_the_tour_of_a_first_visit_covers_nothing_it_tells_of_and_takes_nothing_away(visit, run):
+    page = visit(f"?ids={','.join(map(str, run.ids[1:4]))}", first_visit=True)
     card = page.get_by_role("dialog", name=re.compile("1 of 5"))
     card.wait_for()
     page.wait_for_function(f"{CARD}.getRootNode().activeElement.textContent === 'Next'")
     page.keyboard.press("j")  # the page goes on to hear its keys
-    page.get_by_text(re.compile("^Sample [0-9]+")).first.wait_for()
+    page.get_by_text(re.compile("^Sample [0-9,]+")).first.wait_for()
     titles = []
     for step in range(1, 6):
         page.get_by_role("dialog", name=re.compile(f"{step} of 5")).wait_for()
@@ -238,20 +246,27 @@ class Hands:
             "before => (all('.head .grow')[0]?.textContent ?? '') !== before", arg=before
         )
 
+    def ones(self):
+        """Select the ones, and tell how many there are."""
+        self.filter("label == 1")
+        number = int((self.run.samples["label"].values == 1).sum())
+        self.selected(number)
+        return number
+
     # ------------------------------------------------------------------------------------------------- the keys
     def walk(self):
         losses = self.run.samples["loss"].values
         worst = int(self.run.ids[np.argmax(losses)])
         self.press("j")
-        self.page.get_by_text(f"Sample {worst}", exact=True).first.wait_for()
+        self.page.get_by_text(f"Sample {worst:,}", exact=True).first.wait_for()
         self.changes_sample(lambda: self.press("j"))
         self.changes_sample(lambda: self.press("k"))
-        assert self.sample() == f"Sample {worst}"
+        assert self.sample() == f"Sample {worst:,}"
 
     def pin(self):
         pinned = "new URLSearchParams(location.search).get('pins')"
         self.press("p")
-        self.page.wait_for_function(f"{pinned} === {self.sample().split()[-1]!r}")
+        self.page.wait_for_function(f"{pinned} === {self.sample().split()[-1].replace(',', '')!r}")
         self.press("p")
         self.page.wait_for_function(f"{pinned} === null")
 
@@ -263,20 +278,18 @@ class Hands:
             self.page.wait_for_function(f"{pages}.includes({told!r})")
 
     def leave(self):
-        self.filter("label == 1")
-        self.selected(20)
+        number = self.ones()
         self.press("Escape")  # the field
-        self.selected(20)
+        self.selected(number)
         self.press("Escape")
         self.selected(0)
 
     def undo(self):
-        self.filter("label == 1")
-        self.selected(20)
+        number = self.ones()
         self.press("Escape", "Escape")
         self.selected(0)
         self.press("Control+z")
-        self.selected(20)
+        self.selected(number)
 
     def redo(self):
         self.press("Control+Shift+Z")
@@ -328,27 +341,27 @@ CHECKS = {
 }
 
 
-def test_every_key_of_the_help_does_what_it_says(visit, folder):
-    from nnlens import Lens
-
+def test_every_key_of_the_help_does_what_it_says(visit, run):
     assert [key for key, _ in HELP] == list(CHECKS)
-    hands = Hands(visit("?run=one"), Lens(folder / "one").store)
+    hands = Hands(visit("?run=one"), run)
     for check in CHECKS.values():
         check(hands)
 
 
-def test_about_names_model_data_versions_and_license(visit, folder):
+def test_about_names_model_data_versions_and_license(visit, run):
     page = visit("?run=two")
+    infos = [layer.info for layer in run.layers]
+    parameters = f"{sum(info.parameters for info in infos):,}"
     page.keyboard.press("?")
     page.get_by_role("button", name="Copy as text").wait_for()
     text = page.evaluate("all('.help [data-copy]')[0].dataset.copy")
     lines = dict(line.split(": ", 1) for line in text.splitlines())
     assert set(lines) == {"Run", "Model", "Data", "nnlens"}
-    assert (
-        "folder two" in lines["Run"]
-        and "name tiny; framework torch; layers 5; parameters 3,144" in lines["Model"]
-    )
-    assert "samples 30; classes 3; pictures 8 × 8 × 1" in lines["Data"]
+    assert "folder two" in lines["Run"]
+    told = f"name digits; framework torch; layers {len(infos)}; parameters {parameters}"
+    assert told in lines["Model"]
+    sides = " × ".join(map(str, run.images(run.ids[:1]).shape[1:]))
+    assert f"samples 30; classes {len(run.class_names)}; pictures {sides}" in lines["Data"]
     for words in (
         f"version {version('nnlens')}",
         "BSD 3-Clause",
@@ -358,7 +371,7 @@ def test_about_names_model_data_versions_and_license(visit, folder):
     ):
         assert words in lines["nnlens"]
     shown = page.evaluate("all('.help .about')[0].textContent")
-    assert all(value in shown for value in ("3,144", "BSD 3-Clause", "two"))
+    assert all(value in shown for value in (parameters, "BSD 3-Clause", "two"))
 
 
 # --------------------------------------------------------------------------------------------- plugins and their pages
@@ -404,19 +417,20 @@ def quick(folder):
     mark.unlink(missing_ok=True)
 
 
-def test_a_map_that_fails_says_why_and_keeps_its_place(visit, url, quick):
+def test_a_map_that_fails_says_why_and_keeps_its_place(visit, run, quick):
     """The map of before stays; where there was none its place says why, and offers the way out."""
-    page = visit("?run=one&map_a=relu2")
+    hidden, early = run.layers[-2].name, run.layers[0].name
+    page = visit(f"?run=one&map_a={hidden}")
     page.wait_for_function("!all('.ph').some(n => n.textContent.includes('partial'))")
     page.get_by_role("combobox", name="Method").select_option("Broken")
     page.locator("[data-act=compute]:visible").filter(has_text=re.compile("Compute$")).click()
-    page.get_by_text("Broken of relu2: There is <b>no</b> place for them.").first.wait_for()
+    page.get_by_text(f"Broken of {hidden}: There is <b>no</b> place for them.").first.wait_for()
     page.get_by_text("Ask somebody else.").first.wait_for()
-    assert " of relu2" in page.evaluate("all('.ph')[0].textContent")
+    assert f" of {hidden}" in page.evaluate("all('.ph')[0].textContent")
     page.get_by_text("60 in view").first.wait_for()
 
     quick()  # now it is what a page without a map tries first
-    page = visit("?run=two&map_a=conv&map_b=relu2&map_b_by=nnlens-embedding:pca")
+    page = visit(f"?run=two&map_a={early}&map_b={hidden}&map_b_by=nnlens-embedding:pca")
     tall = "all('.bk-Figure')[0].getBoundingClientRect().height"
     said = "all('.trouble').map(n => ['b', 'span'].map(css => n.querySelector(css).textContent).join('|')).join()"
     page.wait_for_function("all('.banner').length === 1")
@@ -429,12 +443,13 @@ def test_a_map_that_fails_says_why_and_keeps_its_place(visit, url, quick):
     page.wait_for_function("all('.banner').length === 1")  # it failed again, and says so again
     page.wait_for_function("all('.trouble')[0].checkVisibility()")
     page.locator(".trouble [data-act=quick]").first.click()
-    page.wait_for_function("all('.ph')[0].textContent.includes('PCA of conv')")
+    page.wait_for_function(f"all('.ph')[0].textContent.includes('PCA of {early}')")
     assert page.evaluate(tall) == before
     page.get_by_text("30 in view").first.wait_for()
 
 
-def test_a_page_of_a_plugin_has_its_own_state_and_its_errors_stay_in_it(visit):
+def test_a_page_of_a_plugin_has_its_own_state_and_its_errors_stay_in_it(visit, run):
+    focus = int(run.ids[5])
     page, other = visit("?run=one"), visit("?run=one")
     for each in (page, other):
         tab(each, "Counter")
@@ -443,8 +458,8 @@ def test_a_page_of_a_plugin_has_its_own_state_and_its_errors_stay_in_it(visit):
     for number in (1, 2, 3):
         add.click()
         page.get_by_text(f"pressed {number} times").wait_for()
-    page.get_by_text("pressed 3 times, 4 selected, focus 5").wait_for()
-    page.get_by_text("Sample 5", exact=True).first.wait_for()
+    page.get_by_text(f"pressed 3 times, 4 selected, focus {focus}").wait_for()
+    page.get_by_text(f"Sample {focus:,}", exact=True).first.wait_for()
     page.wait_for_url(re.compile("page.paged-pack%3Acounter=%7B%22number%22%3A3%7D"))
     assert other.get_by_text("pressed 0 times, 0 selected").count() == 1
     page.keyboard.press("Escape")
@@ -466,7 +481,7 @@ def test_a_page_of_a_plugin_has_its_own_state_and_its_errors_stay_in_it(visit):
 
 
 # -------------------------------------------------------------------------------------------------------- runs, layout
-def test_runs_come_and_open_without_a_restart(visit, folder):
+def test_runs_come_and_open_without_a_restart(visit, folder, digits_run):
     page = visit()
     menu = page.locator("select[data-act=run]")
     options = "all('select[data-act=run] option').map(node => [node.textContent, node.disabled])"
@@ -478,7 +493,7 @@ def test_runs_come_and_open_without_a_restart(visit, folder):
     menu.select_option("two")
     page.get_by_text("30 in view").first.wait_for()
     page.wait_for_url(re.compile("run=two"))
-    tiny_store(folder / "young", 45)
+    digits_run(folder / "young", 45)
     page.wait_for_function(f"{options}.some(([text, off]) => text === 'young' && !off)", timeout=60_000)
     menu.select_option("young")
     page.get_by_text("45 in view").first.wait_for()
