@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import urllib.request
 from contextlib import contextmanager
 
 import pytest
+from bokeh.core.json_encoder import serialize_json
+from bokeh.document import Document
+from bokeh.model import DataModel
+from bokeh.models import Div
 from bokeh.util.token import get_session_id
 
 import nnlens
 from nnlens.errors import NNLensError
 from nnlens.testing import tiny_store, wait_until
 from nnlens.ui.serving import server as serving
+from nnlens.ui.serving.ahead import serialize_ahead
 from nnlens.ui.serving.runs import Runs, RunShow
 
 
@@ -59,6 +65,35 @@ def test_who_asks_for_the_bare_address_gets_it_once(lens):
         ahead = waiting(made)
         assert visit(made)[0] == ahead
         assert visit(made)[0] != ahead
+
+
+def test_it_is_serialized_ahead_for_as_long_as_nothing_of_it_changes():
+    """What Bokeh makes of another document of the same content is the oracle."""
+
+    def page(text):
+        document = Document()
+        document.add_root(Div(text=text))
+        return document
+
+    def words(document):
+        (root,) = document.roots
+        made = json.loads(serialize_json(document.to_json()).replace(root.id, "id"))
+        made.pop("config")  # it has an id as well
+        return made
+
+    document = page("as it was")
+    serialize_ahead(document)
+    assert "to_json" in vars(document)
+    assert words(document) == words(page("as it was"))
+    assert "to_json" not in vars(document), "it holds once"
+
+    serialize_ahead(document)
+    document.roots[0].text = "changed"
+    assert words(document) == words(page("changed"))
+
+    serialize_ahead(document)
+    kind = type("KindOf", (DataModel,), {"__qualname__": f"KindOf{id(document)}"})
+    assert kind.__qualname__ in json.dumps(words(document)["defs"])
 
 
 def test_an_address_that_asks_for_something_does_not(lens):

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import panel_material_ui as pmui
+from bokeh.document import Document
+from bokeh.model import Model
 from bokeh.server.contexts import ApplicationContext
 from bokeh.server.session import ServerSession
 from bokeh.server.tornado import BokehTornado
 from bokeh.util.token import generate_jwt_token, generate_session_id
-from panel.io.server import DocHandler
+from panel.io.resources import Resources
+from panel.io.server import DocHandler, server_html_page_for_session
+from panel.io.state import set_curdoc
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from nnlens.ui.look.shell import shell
@@ -26,6 +31,31 @@ if TYPE_CHECKING:
     from nnlens.ui.serving.server import Show
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A page that no visitor has yet.
+
+    Attributes
+    ----------
+    session : ServerSession
+    html : str
+        What the browser is sent first; it names the session by a token.
+    token : str
+        That one. It ends after minutes.
+    shown : hashable
+        What the page shows.
+    """
+
+    session: ServerSession
+    html: str
+    token: str
+    shown: Hashable
+
+    def fresh(self) -> str:
+        """Return the HTML with a token that has just begun."""
+        return self.html.replace(self.token, generate_jwt_token(self.session.id))
 
 
 class Ahead:
@@ -40,8 +70,8 @@ class Ahead:
     def __init__(self, show: Show) -> None:
         self._show = show
         self._making = ""
-        self._session: ServerSession | None = None
-        self._showed: Hashable | None = None
+        self._tried: Hashable | None = None
+        self._waiting: Waiting | None = None
 
     def makes(self, session: str) -> bool:
         """Whether the page of this session, which is being made, is for nobody yet."""
@@ -56,44 +86,102 @@ class Ahead:
             self._making = ""
             return shell()
 
-    async def make(self, context: ApplicationContext, port: int) -> None:
-        """Make a page, unless there is one that is as good as new, or that could not be made."""
-        showed = self._show.shown()
-        if self._making or showed is None or showed == self._showed:
+    async def make(self, application: BokehTornado, context: ApplicationContext, port: int) -> None:
+        """Make a page, unless there is one that is as good as new, or that could not be made.
+
+        Parameters
+        ----------
+        application : BokehTornado
+            The server's.
+        context : ApplicationContext
+            What makes the sessions of the page's address.
+        port : int
+        """
+        shown = self._show.shown()
+        if self._making or shown is None or shown == self._tried:
             return
         self.drop()
         name, line = generate_session_id(), RequestStartLine("GET", "/", "HTTP/1.1")
         request = HTTPServerRequest(headers=HTTPHeaders({"Host": f"{HOST}:{port}"}), start_line=line)
-        self._making, self._showed = name, showed
-        session = await context.create_session_if_needed(name, request, generate_jwt_token(name))
+        self._making, self._tried = name, shown
+        token = generate_jwt_token(name)
+        session = await context.create_session_if_needed(name, request, token)
         if self._making:
+            html = html_of(session, application, token)
+            serialize_ahead(session.document)
             session.block_expiration()
-            self._session, self._making = session, ""
+            self._waiting, self._making = Waiting(session, html, token, shown), ""
         else:
             session.request_expiration()
 
-    def take(self) -> ServerSession | None:
-        """Give the page away; None where there is none, or none that shows what a new one would."""
-        session, showed = self._session, self._showed
-        if session is None:
+    def take(self, seats: Seats) -> Waiting | None:
+        """Give the page away; None where there is none, none that shows what a new one would, or no seat.
+
+        Parameters
+        ----------
+        seats : Seats
+            Where its visitor sits from now on.
+        """
+        waiting = self._waiting
+        if waiting is None:
             return None
-        self._session = self._showed = None
-        session.unsubscribe(None)  # from nobody: its time to be connected begins
-        session.unblock_expiration()
-        if self._show.shown() == showed:
-            return session
-        session.request_expiration()
-        return None
+        self._let_go()
+        session = waiting.session
+        if self._show.shown() != waiting.shown or not seats.take(session.id):
+            session.request_expiration()
+            return None
+        session.document.on_session_destroyed(lambda _: seats.leave(session.id))
+        return waiting
 
     def drop(self) -> None:
-        """Let go of the page."""
-        session = self.take()
-        if session is not None:
-            session.request_expiration()
+        """Let go of the page, which is taken apart."""
+        if self._waiting is not None:
+            self._waiting.session.request_expiration()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._waiting is not None:
+            session, self._waiting, self._tried = self._waiting.session, None, None
+            session.unsubscribe(None)  # from nobody: the time in which it is to be connected begins
+            session.unblock_expiration()
 
     def __len__(self) -> int:
         """Return how many pages there are that no visitor has."""
-        return int(bool(self._making) or self._session is not None)
+        return int(bool(self._making) or self._waiting is not None)
+
+
+def html_of(session: ServerSession, application: BokehTornado, token: str) -> str:
+    """Write the HTML of a page, as Panel does when it is asked for; it settles the addresses of style sheets too."""
+    document = session.document
+    with set_curdoc(document):
+        return str(
+            server_html_page_for_session(
+                session,
+                resources=Resources.from_bokeh(application.resources()),
+                title=document.title,
+                token=token,
+                template=document.template,
+                template_variables=document.template_variables,
+            )
+        )
+
+
+def serialize_ahead(document: Document) -> None:
+    """Serialize a page before it is asked for: a third of a second that a browser need not wait.
+
+    It holds for the first question, and only while neither the page nor the kinds of models that there are change.
+    """
+    with set_curdoc(document):
+        made, kinds = document.to_json(), len(Model.model_class_reverse_map)
+    forget = document.__dict__.pop
+
+    def to_json(*, deferred: bool = True) -> Any:
+        forget("to_json", None)
+        same = deferred and kinds == len(Model.model_class_reverse_map)
+        return made if same else document.to_json(deferred=deferred)
+
+    document.to_json = to_json
+    document.on_change(lambda _: forget("to_json", None))
 
 
 def give_ahead(application: BokehTornado, ahead: Ahead, seats: Seats) -> ApplicationContext:
@@ -113,13 +201,14 @@ def give_ahead(application: BokehTornado, ahead: Ahead, seats: Seats) -> Applica
     """
 
     class Given(DocHandler):
-        async def get_session(self) -> ServerSession:
-            session = None if self.request.query else ahead.take()
-            if session is None or not seats.take(session.id):
-                return await super().get_session()
-            session.document.on_session_destroyed(lambda _: seats.leave(session.id))
-            session._token = generate_jwt_token(session.id)  # the first one ends after minutes
-            return session
+        async def get(self, *args: Any, **kwargs: Any) -> None:
+            waiting = None if self.request.query else ahead.take(seats)
+            if waiting is None:
+                await super().get(*args, **kwargs)
+                return
+            self.set_header("Cache-Control", "no-store")  # the token is for this visitor
+            self.set_header("Content-Type", "text/html")
+            self.write(waiting.fresh())
 
     rule = next(rule for rule in application.wildcard_router.rules if rule.target is DocHandler)
     rule.target = Given

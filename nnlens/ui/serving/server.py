@@ -187,7 +187,7 @@ def _server(show: Show, port: int, seats: int) -> Served:
     def look() -> None:
         closed.look()
         if len(server.get_sessions()) == len(ahead):
-            server.io_loop.add_callback(ahead.make, context, port)
+            server.io_loop.add_callback(ahead.make, application, context, port)
 
     server.io_loop.add_callback(look)
     PeriodicCallback(look, LOOK).start()
