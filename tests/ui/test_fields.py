@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 import param
 import pytest
 
 from nnlens import Analysis
-from nnlens.ui.look.fields import Choice, distinct
+from nnlens.ui.look.fields import Choice, choosing, distinct
 from nnlens.ui.look.forms import ParameterForm, Setting, parameters_of
 
 
@@ -126,6 +127,17 @@ def test_what_no_option_stands_for_is_shown_as_it_is():
     assert menu.html.count("selected") == 1
     menu.value = 2
     assert "disabled" not in menu.html and '<option value="2" selected' in menu.html
+
+
+def test_where_nothing_is_chosen_no_option_is_shown_as_if_it_were():
+    """A browser shows the first option of a menu where none is selected, and says nothing when that is picked."""
+    options = {name: name for name in ("one", "two", "three", "four")}
+    menu = choosing("pick", "which", options, None, few=False)
+    selected = re.findall(r"<option[^>]* selected[^>]*>([^<]*)<", menu)
+    assert selected == ["–"]
+    assert re.findall(
+        r"<option[^>]* selected[^>]*>([^<]*)<", choosing("pick", "which", options, "two", few=False)
+    ) == ["two"]
 
 
 def test_a_choice_that_is_not_taken_is_drawn_anew():

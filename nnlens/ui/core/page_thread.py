@@ -43,6 +43,6 @@ def call_once_it_stands(document: Document, function: Callable[[], Any]) -> None
     """Run a function as `call_on_page` does, but not before the page stands: what a browser is told earlier, it loses.
 
     Between the moment in which a browser is given the page and the one in which it has drawn it, Panel drops all
-    changes.
+    changes. What it calls once the page stands, it calls from a thread of its pool, where it has one: so back again.
     """
-    call_on_page(document, lambda: pn.state.onload(function))
+    call_on_page(document, lambda: pn.state.onload(lambda: call_on_page(document, function)))

@@ -101,6 +101,8 @@ class Explained:
         """
         if sample is not None and sample == self._sample and self._picture:
             return
+        if sample != self._sample:
+            self.networks.problem = None  # it was that of another picture
         self._sample = sample
         self._hold(picture)
         if sample is not None and self.networks.weights is not None:

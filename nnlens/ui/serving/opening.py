@@ -130,7 +130,7 @@ class Opening:
         self.show, self.page = show, page
         self.document = pn.state.curdoc
         self._stale = threading.Event()
-        self._switched = False
+        self._switched = self._reloads = False
         self._error: Exception | None = None
         self.view = Live(css=["tiles.css", "opening.css"], sizing_mode="stretch_both")
         title = Live(
@@ -138,7 +138,7 @@ class Opening:
             css="header.css",
             height=48,
         )
-        self._keys = Keys({"ready dark": self._dark}, lambda action: action)
+        self._keys = Keys({"ready": self._stands, "ready dark": self._dark}, lambda action: action)
         self._kinds = kinds()
         put(page, [title, self._keys], self.view)
         self._paint()
@@ -148,10 +148,16 @@ class Opening:
         if show.wait(0):  # meanwhile: nothing would be told any more
             self._changed()
 
+    def _stands(self) -> None:
+        """Say once more what may have been said before anybody listened."""
+        if self._reloads:
+            self._keys.reload()
+
     def _dark(self) -> None:
         """Follow the system's preference where the address does not ask for a theme."""
         if not asked_theme():
             self.page.dark_theme = True
+        self._stands()
 
     def _changed(self) -> None:
         """Draw again on the page's own thread, once however often it is asked."""
@@ -172,6 +178,7 @@ class Opening:
         if (
             kinds() - self._kinds
         ):  # a plugin brought components, of which this page was not told when it was loaded
+            self._reloads = True
             self._keys.reload()
             return
         try:
@@ -179,6 +186,7 @@ class Opening:
         except Exception as error:  # nobody else would tell: the explorer that could is not there
             log.exception("the run of a capture could not be shown")
             self._error = error
+            put(self.page, [self._keys], self.view)  # whatever of the explorer stands there by now
             self._paint()
 
     def _paint(self) -> None:

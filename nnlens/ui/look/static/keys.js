@@ -20,12 +20,13 @@ function watch_connection(view) {
   let bar = null, left = 0, tries = 0, trying = false
   const say = words => { bar.querySelector('span').textContent = `${words} The address keeps your view.` }
   const again = async () => {
-    if (trying) return  // one at a time, and of something small: a second reload would end the first
+    if (trying) return  // one at a time, and of something small that lies beside the page: a second would end the first
     trying = true
     say('Trying again.')
     try {
-      if ((await fetch('/favicon.ico', {cache: 'no-store'})).status < 500) { say('Loading the page again.'); location.reload(); return }
-    } catch {}
+      const asked = {method: 'HEAD', cache: 'no-store', signal: AbortSignal.timeout(10000)}
+      if ((await fetch('static/js/bokeh.min.js', asked)).ok) { say('Loading the page again.'); location.reload() }
+    } catch { /* not there yet */ }
     left = WAITS[Math.min(++tries, WAITS.length - 1)]
     trying = false
   }
