@@ -115,7 +115,8 @@ def choosing(act: str, label: str, options: Mapping[str, Any], value: Any, few: 
     """
     places = [(str(place), text) for place, text in enumerate(options)]
     chosen = next((str(place) for place, option in enumerate(options.values()) if option == value), "")
-    absent = "" if chosen or not options else plain("" if value is None else str(value), 40) or "–"
+    words = "–" if value is None or value == "" else plain(str(value), 40)
+    absent = "" if chosen or not options else words
     if few is None:
         few = 1 < len(options) <= FEW and sum(map(len, options)) <= SHORT
     if few:
