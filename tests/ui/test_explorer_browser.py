@@ -187,6 +187,11 @@ def test_the_page_never_scrolls_and_nothing_hangs_out(page):
             assert all(left >= -1 and right <= width + 1 for left, right, *_ in boxes), (width, css)
             if css in (".facts", ".line", ".tools"):
                 assert boxes[0][2:] == [0, 48], (width, css)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.filter("id >= 0")  # the bar is fullest where something is selected
+    page.wait_for(" selected accuracy", "What do these share?")
+    tools = at_rest(lambda: page.evaluate(f"all('.tools').map({edges})"))[0]
+    assert tools[1] <= 1280
 
 
 def test_a_filter_without_result_offers_one_that_has(page, run):

@@ -72,7 +72,22 @@ def test_runs_come_go_break_and_are_mended(folder):
     shutil.rmtree(folder / "d")
     look(runs)
     assert runs.names == ["a", "c", "d"], "one that is open stays"
-    assert {name for name, why in runs.listed.items() if why} == {"c"}
+    assert {name for name, why in runs.listed.items() if why} == {"c", "d"}
+    assert runs.listed["d"] == "Its folder is gone."
+    name, failed = runs.first("d")
+    assert name == "a" and isinstance(failed, NNLensError), "nobody gets what is gone"
+    tiny_store(folder / "d", 20)
+    look(runs)
+    assert runs.listed["d"] == "" and runs.first("d") == ("d", None)
+
+
+def test_a_run_in_the_place_of_another_is_opened_anew(folder):
+    runs = made(folder)
+    before = runs.lens("b")
+    assert runs.lens("b") is before
+    shutil.rmtree(folder / "b")
+    tiny_store(folder / "b", 15, seed=1)
+    assert len(runs.lens("b").store.ids) == 15
 
 
 def test_a_folder_is_read_no_more_often_than_needed_and_a_few_runs_at_a_time(folder, monkeypatch):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import urllib.request
+
 import numpy as np
+import panel as pn
 import pytest
 
 from nnlens.errors import StoreError
+from nnlens.testing import wait_until
 from nnlens.ui.core.session import Session
 
 
@@ -31,6 +36,25 @@ def test_a_guarded_callback_shows_its_error_and_stays_alive(session):
     first, second = session.messages
     assert (first.level, first.text, first.hint) == ("error", "chunk 3 is lost.", "Capture the run again.")
     assert "secret" not in second.text + second.hint and second.hint
+
+
+def test_a_page_that_was_taken_apart_hears_nothing_more(serve, synthetic):
+    """What a job has to say may come after Bokeh has forgotten the page."""
+    made, heard = [], []
+
+    def page():
+        made.append(Session(None, data=synthetic.run_data(500)))
+        return pn.pane.Str("a page")
+
+    urllib.request.urlopen(serve(page, check_unused_sessions_milliseconds=100), timeout=60).close()
+    (session,) = made
+    say = session.guard(heard.append)
+    session.document.session_context.session.request_expiration()
+    wait_until(lambda: (gc.collect(), session.document.session_context is None)[1], what="a page forgotten")
+    session.closed = False  # as in the moment before the page hears of it
+    say("late")
+    session.later(lambda: heard.append("later"))
+    assert heard == [] and session.gone
 
 
 def test_messages_are_bounded(session):

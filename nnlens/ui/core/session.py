@@ -92,6 +92,7 @@ class Session(param.Parameterized):
         self.data = data.for_session()
         self.document = pn.state.curdoc
         self.closed = False
+        self._visited = self.served
         if self.served:
             pn.state.on_session_destroyed(lambda _: setattr(self, "closed", True))
         self._thread = threading.get_ident()
@@ -165,8 +166,9 @@ class Session(param.Parameterized):
 
     @property
     def gone(self) -> bool:
-        """Whether the page is taken apart; Bokeh does so before it tells of it."""
-        return self.closed or (self.served and self.document.session_context.destroyed)
+        """Whether the page is taken apart; Bokeh does so before it tells of it, and then forgets the context."""
+        context = self.document.session_context if self._visited else None
+        return self.closed or (self._visited and (context is None or context.destroyed))
 
     @property
     def elsewhere(self) -> bool:

@@ -56,6 +56,7 @@ class Facts:
     ) -> None:
         self.session, self._open_run, self._runs, self._opening = session, open_run, dict[str, str](), ""
         self.view = _part(session, {"run": lambda value, _: self.open(value)}, 480)
+        self.view.css_classes = ["run-facts"]
         self.offer(dict.fromkeys(runs, ""))
 
     def offer(self, runs: Mapping[str, str]) -> None:

@@ -28,6 +28,7 @@ RUN = "run"
 """The name of the run in the page's address."""
 LOOK = 2
 """Seconds between two looks for new runs."""
+GONE = "Its folder is gone."
 AT_ONCE = 8
 """New runs that one look tries to open."""
 
@@ -61,6 +62,7 @@ class Runs:
         self.broken: dict[str, str] = {}
         self._open = open_lens
         self._lenses: dict[str, Lens] = {}
+        self._opened: dict[str, int | None] = {}
         self._checked: dict[str, int] = {}
         self._looked = 0.0
         self._lock = threading.RLock()
@@ -88,9 +90,13 @@ class Runs:
                 f"There is no run {name!r:.60} here.", f"There are: {', '.join(self.names[:8])}."
             )
         with self._lock:
+            stamp = _stamp(self.paths[name])
+            if name in self._lenses and self._lenses[name].store.complete and stamp != self._opened.get(name):
+                del self._lenses[name]  # another run lies there by now, or none
             if name not in self._lenses:
                 try:
                     self._lenses[name] = self._open(self.paths[name])
+                    self._opened[name] = stamp
                 except NNLensError as error:
                     self.broken[name] = " ".join(error_words(error))
                     raise
@@ -124,6 +130,8 @@ class Runs:
         with self._lock:
             found = _runs_in(self.folder)
             kept = {name: path for name, path in self.paths.items() if name in self._lenses}
+            self.broken |= dict.fromkeys(kept.keys() - found.keys(), GONE)
+            self.broken = {name: why for name, why in self.broken.items() if why != GONE or name not in found}
             self.paths = dict(sorted((kept | found).items()))
             stamps = {name: _stamp(path) or 0 for name, path in found.items()}
             new = [name for name, stamp in stamps.items() if self._checked.get(name) != stamp]
@@ -143,7 +151,7 @@ class Runs:
         """Show a run that is open already."""
         with self._lock:
             self.paths[name] = Path(lens.store.path)
-            self._lenses[name] = lens
+            self._lenses[name], self._opened[name] = lens, _stamp(self.paths[name])
 
 
 def _stamp(run: Path) -> int | None:
