@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from pathlib import Path
@@ -18,6 +19,7 @@ from nnlens.store import open_store
 from nnlens.testing import tiny_model, tiny_store, wait_until
 from nnlens.testing.browser import ALL, SHOWN_WORDS, WORDS, calm
 from nnlens.testing.tiny_run import tiny_images
+from nnlens.ui import routes
 from nnlens.ui.look.component import Component
 from nnlens.ui.look.shell import shell
 from nnlens.ui.serving.capture_watch import Found, look
@@ -155,6 +157,12 @@ def test_the_page_fills_while_sixty_thousand_are_captured(explore, open_page, tm
     assert not real_errors(page)
 
 
+@pytest.fixture
+def serve_pictures(serve):
+    """Serve a page with the addresses of pictures, as nnlens' own server does."""
+    return functools.partial(serve, extra_patterns=list(routes.ROUTES))
+
+
 class Ending:
     """A capture that ends some time after its page was asked for.
 
@@ -185,14 +193,16 @@ class Ending:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0, 0.6, 1.2, 3])
-def test_a_capture_that_ends_while_its_page_is_being_loaded_is_shown(seconds, serve, open_page, tiny_lens):
+def test_a_capture_that_ends_while_its_page_is_being_loaded_is_shown(
+    seconds, serve_pictures, open_page, tiny_lens
+):
     """Each of the steps, from the page's making to its last drawing, has its own way to lose what it is told."""
-    page = open_page(serve(Ending(lambda: tiny_lens, seconds).page))
+    page = open_page(serve_pictures(Ending(lambda: tiny_lens, seconds).page))
     wait_for(page, "60 samples", "Worst of all", "60 in view")
     assert not real_errors(page)
 
 
-def test_a_capture_that_has_ended_before_anybody_listens_is_shown(serve, open_page, tiny_lens):
+def test_a_capture_that_has_ended_before_anybody_listens_is_shown(serve_pictures, open_page, tiny_lens):
     ending = Ending(lambda: tiny_lens, 0)
 
     def late():
@@ -203,19 +213,21 @@ def test_a_capture_that_has_ended_before_anybody_listens_is_shown(serve, open_pa
         Opening(ending.show, page)
         return page
 
-    wait_for(open_page(serve(late)), "60 samples", "Worst of all", "60 in view")
+    wait_for(open_page(serve_pictures(late)), "60 samples", "Worst of all", "60 in view")
 
 
-def test_a_run_that_cannot_be_shown_after_its_capture_is_said(serve, open_page, tiny_lens, monkeypatch):
+def test_a_run_that_cannot_be_shown_after_its_capture_is_said(
+    serve_pictures, open_page, tiny_lens, monkeypatch
+):
     def gone(*_):
         raise StoreError("The run is gone.", "Capture it again.")
 
     monkeypatch.setattr(RunShow, "open", gone)
-    page = open_page(serve(Ending(lambda: tiny_lens, 1).page))
+    page = open_page(serve_pictures(Ending(lambda: tiny_lens, 1).page))
     wait_for(page, "The run is gone.", "Capture it again.")
 
 
-def test_a_page_that_does_not_know_a_plugins_component_is_loaded_again(serve, open_page, tiny_lens):
+def test_a_page_that_does_not_know_a_plugins_component_is_loaded_again(serve_pictures, open_page, tiny_lens):
     """Bokeh tells a page of its kinds of components once, when it is loaded."""
 
     def open_lens():
@@ -223,7 +235,7 @@ def test_a_page_that_does_not_know_a_plugins_component_is_loaded_again(serve, op
         return tiny_lens
 
     ending = Ending(open_lens, 1)
-    page = open_page(serve(ending.page))
+    page = open_page(serve_pictures(ending.page))
     wait_for(page, "Worst of all", "60 in view")
     assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "reload"
     assert not real_errors(page)
