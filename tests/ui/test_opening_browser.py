@@ -183,11 +183,7 @@ class Ending:
 
     def page(self):
         page = self.show.page()
-        if self.seconds:
-            threading.Timer(self.seconds, self.ended.set).start()
-        else:  # before any browser has the page
-            self.ended.set()
-            self.show.wait(60)
+        threading.Timer(self.seconds, self.ended.set).start()
         return page
 
 
