@@ -102,7 +102,7 @@ class Runs:
                     raise
                 self.broken.pop(name, None)
             if not self._lenses[name].store.complete:  # it may have grown
-                self._lenses[name] = self._lenses[name].refresh()
+                self._lenses[name], self._opened[name] = self._lenses[name].refresh(), stamp
             return self._lenses[name]
 
     def first(self, asked: str = "") -> tuple[str, NNLensError | None]:
@@ -257,9 +257,11 @@ class RunShow:
         self.runs.look()
         try:
             lens = self.runs.lens(self.runs.first()[0])
-            return lens, lens.store.results.changed(), tuple(self.runs.listed.items())
         except NNLensError:
             return None
+        if not lens.store.complete:  # it grows: a page of it would be made in vain, again and again
+            return None
+        return lens, lens.store.results.changed(), tuple(self.runs.listed.items())
 
     def _explorer(self, page: pmui.Page, name: str) -> Explorer:
         from nnlens.ui.core.session import Session

@@ -20,12 +20,12 @@ function watch_connection(view) {
   let bar = null, left = 0, tries = 0, trying = false
   const say = words => { bar.querySelector('span').textContent = `${words} The address keeps your view.` }
   const again = async () => {
-    if (trying) return  // one at a time, and of something small that lies beside the page: a second would end the first
+    if (trying) return  // one at a time, and of something small beside the page: a second reload would end the first
     trying = true
     say('Trying again.')
     try {
       const asked = {method: 'HEAD', cache: 'no-store', signal: AbortSignal.timeout(10000)}
-      if ((await fetch('static/js/bokeh.min.js', asked)).ok) { say('Loading the page again.'); location.reload() }
+      if ((await fetch('static/js/bokeh.min.js', asked)).ok) { say('Loading the page again.'); location.reload(); return }
     } catch { /* not there yet */ }
     left = WAITS[Math.min(++tries, WAITS.length - 1)]
     trying = false
@@ -43,7 +43,7 @@ function watch_connection(view) {
       'align-items:center;border-radius:8px;background:#14181F;color:#fff;font:13px/20px Roboto,sans-serif;box-shadow:0 8px 32px #0008'
     bar.innerHTML = '<b>Connection lost</b><span></span><button type="button" style="font:inherit;color:#fff;background:none;' +
       'border:1px solid #87919D;border-radius:6px;padding:3px 12px;cursor:pointer">Now</button>'
-    bar.querySelector('button').onclick = again
+    bar.querySelector('button').onclick = () => { trying = false; again() }  // also where a reload was stopped
     document.body.append(bar)
     left = WAITS[0]
     tick()
