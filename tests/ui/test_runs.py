@@ -15,7 +15,7 @@ from nnlens.samples import load_samples
 from nnlens.testing import tiny_store
 from nnlens.ui.page import Explorer
 from nnlens.ui.serving import runs as module
-from nnlens.ui.serving.runs import Runs, find_runs
+from nnlens.ui.serving.runs import Runs, RunShow, find_runs
 
 
 @pytest.fixture
@@ -103,14 +103,32 @@ def test_a_folder_is_read_no_more_often_than_needed_and_a_few_runs_at_a_time(fol
     assert tried == ["a", "b", "d"]
 
 
-def test_a_run_whose_capture_was_interrupted_says_so(tmp_path):
+def interrupted(path):
+    """Capture some of 300 digits; gives the model and the samples."""
+
     def stop(progress):
         raise KeyboardInterrupt
 
+    model, samples = load_model("zoo:digits"), load_samples("digits", "test", limit=300)
     with pytest.raises(KeyboardInterrupt):
-        capture(
-            load_model("zoo:digits"), load_samples("digits", "test", limit=300), tmp_path / "r", progress=stop
-        )
+        capture(model, samples, path, progress=stop)
+    return model, samples
+
+
+def test_a_run_that_only_grows_keeps_its_model_and_has_no_page_made_ahead(tmp_path):
+    model, samples = interrupted(tmp_path / "r")
+    runs = Runs({})
+    runs.add("r", Lens(open_store(tmp_path / "r"), model))
+    show = RunShow(runs)
+    assert runs.lens("r").store.committed < 300 and show.shown() is None
+    capture(model, samples, tmp_path / "r", resume=True)
+    for _ in range(2):
+        assert runs.lens("r").store.complete and runs.lens("r").model is model
+    assert show.shown() == show.shown() is not None
+
+
+def test_a_run_whose_capture_was_interrupted_says_so(tmp_path):
+    interrupted(tmp_path / "r")
     store = open_store(tmp_path / "r")
     explorer = Explorer(Lens(store))
     explorer.furnish()
