@@ -105,7 +105,13 @@ export function render({model, el}) {
   }
   window.addEventListener('keydown', press, true)
   window.addEventListener('resize', lay)
-  model.on('msg:custom', begin)
+  // asked for in a dialog: that one goes first, for it gives the focus back as it goes, and the tour ends before dialogs
+  const asked = left => {
+    if (gone || !left) return
+    if (busy()) setTimeout(() => asked(left - 1), 50)
+    else begin()
+  }
+  model.on('msg:custom', () => asked(200))
   model.on('remove', () => {
     gone = true
     end()
