@@ -127,7 +127,7 @@ def chromium() -> Iterator[Any]:
         words = "these tests drive Chromium, and none is installed"
         pytest.fail(words) if os.environ.get("CI") else pytest.skip(words)
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = play.chromium.launch(executable_path=path, args=list(FLAGS), timeout=120_000)
         yield browser
         browser.close()
 

@@ -68,11 +68,17 @@ class Registry:
     ----------
     discover : callable or None
         Group → candidates. None finds nothing, so that what is installed never changes a test.
+
+    Attributes
+    ----------
+    changes : int
+        Counts up with each class that the running program adds.
     """
 
     def __init__(self, discover: Callable[[str], list[Candidate]] | None = installed) -> None:
         self._discover = discover
         self._found: dict[str, dict[str, _Entry]] = {}
+        self.changes = 0
         self._lock = threading.RLock()
 
     def list_plugins(self, group: str = ANALYSES, load: bool = False) -> list[PluginInfo]:
@@ -191,6 +197,7 @@ class Registry:
         with self._lock:
             self._group(candidate.info.group)[candidate.info.id] = entry
             entry.load()
+            self.changes += 1
         return entry.info
 
     def _group(self, group: str) -> dict[str, _Entry]:

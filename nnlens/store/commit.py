@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnlens.errors import StoreDamagedError
+from nnlens.errors import StoreDamagedError, StoreError
 from nnlens.store.layout import COMMIT
 
 LARGEST = 1 << 26
@@ -79,6 +79,8 @@ def read_commit(folder: Path) -> Commit | None:
     ------
     StoreDamagedError
         If the file was changed or is no commit.
+    StoreError
+        If it may not be read.
     """
     path = folder / COMMIT
     if not os.path.lexists(path):
@@ -87,7 +89,12 @@ def read_commit(folder: Path) -> Commit | None:
         record = json.loads(_read(path))
         commit = Commit(**record["commit"])
         sound = record["crc32"] == _checksum(record["commit"]) and _is_sound(commit)
-    except (KeyError, TypeError, ValueError):
+    except OSError as error:
+        raise StoreError(
+            f"{COMMIT} of the run {folder.name!r} cannot be read: {error.strerror}.",
+            "Look at its permissions.",
+        ) from None
+    except (KeyError, TypeError, ValueError, RecursionError):
         sound = False
     if not sound:
         raise StoreDamagedError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -212,6 +214,11 @@ def layer_info(data: Mapping[str, Any]) -> LayerInfo:
         capturable=bool(data["capturable"]),
         aliases=tuple(data["aliases"]),
     )
+
+
+def run_name(run: Path) -> str:
+    """Return what a run is called: its folder, or the link to it, under which it is listed and asked for."""
+    return Path(os.path.normpath(run.absolute())).name
 
 
 def check_schema(attributes: Mapping[str, Any]) -> None:

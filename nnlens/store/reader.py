@@ -27,6 +27,7 @@ from nnlens.store.layout import (
     StoredLayer,
     check_schema,
     layer_info,
+    run_name,
     stored_layer,
 )
 from nnlens.store.results import Results
@@ -71,7 +72,7 @@ class Store:
     def __init__(self, path: Path, commit: Commit) -> None:
         self.path = path
         self.commit = commit
-        self.name = path.resolve().name
+        self.name = run_name(path)
         self.fingerprint = commit.fingerprint
         self.committed = commit.rows
         self.total = commit.total

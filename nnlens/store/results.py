@@ -15,7 +15,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,9 +154,9 @@ class Results:
         places = (self._place(root, analysis, key) for root in (self._beside, self._cache))
         return sum(_remove(place) for place in places) > 0
 
-    def changed(self) -> int:
-        """Tell when a result was last kept or deleted, in nanoseconds; 0 where there is none."""
-        return max((_changed(root) for root in (self._beside, self._cache)), default=0)
+    def changed(self) -> Hashable:
+        """Tell what differs once a result was kept or deleted: when each folder of results last changed."""
+        return tuple(_changed(root) for root in (self._beside, self._cache))
 
     def list(self) -> list[ResultInfo]:
         """List all results, oldest first; damaged ones too, with what of their attributes can be read."""
@@ -234,14 +234,17 @@ def _refuse_links(*folders: Path) -> None:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder.name)
 
 
-def _changed(root: Path) -> int:
-    """Return the last change of a folder of results or of one of its analyses; 0 where it is not there."""
+def _changed(root: Path) -> tuple[Hashable, ...]:
+    """Return when a folder of results and each of its analyses last changed; nothing where it is not there.
+
+    Not the latest of these: beside a time in the future, which another machine's clock may give, none would count.
+    """
     try:
         with os.scandir(root) as entries:
-            inside = [entry.stat().st_mtime_ns for entry in entries if entry.name != TEMPORARY]
-        return max([root.stat().st_mtime_ns, *inside])
+            inside = [(entry.name, entry.stat().st_mtime_ns) for entry in entries if entry.name != TEMPORARY]
+        return (root.stat().st_mtime_ns, *sorted(inside))
     except OSError:
-        return 0
+        return ()
 
 
 def _remove(place: Path) -> bool:

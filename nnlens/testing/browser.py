@@ -66,6 +66,13 @@ SHOWN_WORDS = _WORDS.replace(
 )
 """Function: the text of a page that is not hidden."""
 
+IN_DIALOG = """(() => {
+  for (let node = document.activeElement; node; node = node.shadowRoot?.activeElement)
+    if (node.closest('.MuiDialog-root')) return true
+  return false
+})()"""
+"""True once an open dialog has the focus, which it takes a moment after it is drawn: keys before that are lost."""
+
 HEADS = f"() => ({ALL})('.ph').map(node => node.textContent)"
 """Function: what stands above each of the two maps of the explorer."""
 

@@ -133,7 +133,7 @@ def committed_rows(path: Path) -> int:
 
 def test_control_c_keeps_what_is_committed_and_says_how_to_go_on(tmp_path, uninterrupted):
     path = tmp_path / "run"
-    child = start(path, seconds=0.02)
+    child = start(path, seconds=0.1)
     wait_until(
         lambda: (commit := read_commit(path)) is not None and commit.rows >= 2 * COMMIT, what="two commits"
     )
@@ -151,7 +151,7 @@ def test_control_c_keeps_what_is_committed_and_says_how_to_go_on(tmp_path, unint
 
 def test_a_second_writer_is_refused_at_once_and_a_reader_is_not(tmp_path):
     path = tmp_path / "run"
-    child = start(path, seconds=0.02)
+    child = start(path, seconds=0.1)
     try:
         wait_until(lambda: read_commit(path), what="the first commit")
         samples = Samples(*tiny_images(COUNT))

@@ -88,7 +88,7 @@ def test_cancel_ends_the_process_and_its_children(manager, task, tmp_path):
     assert job.state == "cancelled"
     with pytest.raises(JobCancelledError):
         job.result()
-    wait_until(lambda: all(gone(pid) for pid in pids), 5)
+    wait_until(lambda: all(gone(pid) for pid in pids), 30)
     assert lives_on(manager, task)
 
 
@@ -103,7 +103,7 @@ def test_closing_the_manager_leaves_no_process(task, tmp_path):
     wait_until((tmp_path / "asked").exists, 30)
     manager.close()
     assert job.state == asked.state == "cancelled"
-    wait_until(lambda: not set(psutil.Process().children()) - others, 5, "the end of all children")
+    wait_until(lambda: not set(psutil.Process().children()) - others, 30, "the end of all children")
     with pytest.raises(JobError, match="closed"):
         manager.submit(task("echo"))
 
@@ -131,7 +131,7 @@ def test_killing_the_parent_leaves_no_child(function, tmp_path):
     finally:
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-    wait_until(lambda: all(gone(process.pid) for process in family), 5, "the end of all children")
+    wait_until(lambda: all(gone(process.pid) for process in family), 30, "the end of all children")
 
 
 def test_a_stop_returns_the_best_so_far(manager, task):
@@ -179,7 +179,7 @@ def test_the_end_of_stdin_alone_ends_a_worker(manager, task, tmp_path):
     pids = [int(pid) for pid in wait_until(lambda: started.exists() and started.read_text().split(), 30)]
     (worker,) = manager._workers
     worker._process.stdin.close()
-    wait_until(lambda: all(gone(pid) for pid in pids), 5)
+    wait_until(lambda: all(gone(pid) for pid in pids), 30)
 
 
 def test_folders_of_a_killed_parent_are_swept(monkeypatch, tmp_path):

@@ -51,6 +51,7 @@ def test_its_page_has_a_tab_and_a_state_of_its_own(page):
     page.get_by_text(re.compile("Sample [0-9]+")).first.click()
     page.wait_for_url(re.compile("focus=[0-9]+"))
     other = page.context.browser.new_page(viewport={"width": 1440, "height": 900})
+    other.set_default_timeout(PATIENCE)
     other.add_init_script(NO_TOUR)
     other.goto(page.url)
     other.get_by_role("tab", name="Far from class").click()

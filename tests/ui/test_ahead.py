@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import urllib.request
+import weakref
 from contextlib import contextmanager
 
 import pytest
@@ -19,7 +21,8 @@ from nnlens.errors import NNLensError
 from nnlens.testing import tiny_store, wait_until
 from nnlens.ui.serving import server as serving
 from nnlens.ui.serving.ahead import serialize_ahead
-from nnlens.ui.serving.runs import Runs, RunShow
+from nnlens.ui.serving.run_show import RunShow
+from nnlens.ui.serving.runs import Runs
 
 
 @pytest.fixture
@@ -121,6 +124,21 @@ def test_after_all_have_left_the_next_one_is_made(lens):
         for session in made._server.get_sessions():
             session.request_expiration()
         assert waiting(made) != first
+
+
+def test_all_that_a_page_showed_goes_with_its_visitor(lens):
+    """A server goes on for days: what is held of each page would fill the memory."""
+    show = show_of(lens)
+    with served(show) as made:
+        first = waiting(made)
+        visit(made)
+        visit(made, "?theme=dark")
+        shown = [weakref.ref(explorer) for explorer in show._shown.values()]
+        assert len(shown) == 2
+        for session in made._server.get_sessions():
+            session.request_expiration()
+        assert waiting(made) != first
+        wait_until(lambda: gc.collect() is not None and not any(each() for each in shown), what="their end")
 
 
 def test_it_takes_no_seat_before_it_is_given_away(lens):

@@ -189,7 +189,7 @@ def test_the_strip_of_the_digits_run(digits, explore, open_page):
     # a measure a layer: computed, shown in bold, there again for the next visitor
     strip.click("all('[data-act=compute]')[0]")
     figure = "all('.stop .figure').map(n => n.textContent)"
-    strip.waits(f"{figure}.length === all('.stop.whole').length", timeout=90_000)
+    strip.waits(f"{figure}.length === all('.stop.whole').length", timeout=240_000)
     figures = page.evaluate(figure)
     lens, told = Lens(digits), strip.figures()
     for layer, words in told.items():
@@ -200,7 +200,8 @@ def test_the_strip_of_the_digits_run(digits, explore, open_page):
     strip.waits(f"{figure}.length === 0")
     strip.click("all('[data-act=compute]')[0]")
     strip.waits(
-        "all('.stop .figure').length > 3 && !all('.model [data-act=compute], .model [data-act=stop]').length"
+        "all('.stop .figure').length > 3 && !all('.model [data-act=compute], .model [data-act=stop]').length",
+        timeout=240_000,
     )
     for layer, words in strip.figures().items():  # dead is what never fires, where there is no below zero
         held = digits.activation(layer).values

@@ -225,6 +225,8 @@ def test_channels_are_shown_sorted_looked_at_and_selected_by(page, run, open_pag
     )
     page.page.keyboard.press("k")
     page.wait_for(f"raw values · sample {sample:,}")
+    own = np.argsort(-scores, kind="stable").tolist()
+    wait_until(lambda: page.order() == own, what="its own order", seen=page.order)
     page.click("[data-key=after]")
     second = int(np.argsort(-scores, kind="stable")[1])
     page.wait_for(f"Channel {second} of pool", "2 of 32 by score")
@@ -281,7 +283,7 @@ def test_a_flat_layer_is_one_map_of_its_units(page, run):
     same = lambda: np.array_equal(page.values(), square.reshape(6, 6), equal_nan=True)  # noqa: E731
     wait_until(same, what="the units", seen=page.values)
     unit = 8  # row 1, column 2, from the top
-    page.page.mouse.click(*page.page.evaluate(WHERE, [2.5, 4.5]))
+    page.page.mouse.click(*at_rest(lambda: page.page.evaluate(WHERE, [2.5, 4.5])))
     place = int((units > units[unit]).sum()) + 1
     page.wait_for(f"Unit {unit} of relu3", f"rank {place} of 32")
     # a layer that is picked for a map is looked at too, and a dialog on another one closes
@@ -296,7 +298,9 @@ def test_a_layer_that_is_not_kept_is_computed_when_asked_and_kept(page, run):
     page.choose("layer", value="conv1")
     page.wait_for("Channels of conv1", "Not computed yet", "as means over space")
     page.click(".empty [data-act=compute][data-value='']")
-    page.click("[data-act=cancel]")
+    # the answer may come in a moment: in the frame in which the button is there it is pressed
+    pressed = "(node => node && (node.click(), true))(seen('.wait [data-act=cancel]')[0])"
+    page.page.wait_for_function(pressed, polling="raf")
     page.wait_for("Not computed yet")
     page.click(".empty [data-act=compute][data-value='']")
     page.page.wait_for_function("seen('button.ch').length === 16", timeout=120_000)

@@ -343,7 +343,8 @@ def test_rows_pictures_and_the_table_take_the_focus(page):
     page.page.get_by_role("tab", name="Table").click()
     page.wait_for("Table of all", "confidence")
     rows = "all('.tabulator-row').map(n => [n.getBoundingClientRect().y, n.textContent])"
-    assert len(at_rest(lambda: page.evaluate(rows))) > 5  # the grid puts its rows up in steps
+    page.wait_for_function("all('.tabulator-row').length > 5")
+    at_rest(lambda: page.evaluate(rows))  # the grid puts its rows up in steps
     before = page.evaluate("all('.head .grow')[0].textContent")
     page.click(".tabulator-row", 5)
     page.wait_for_function(f"all('.head .grow')[0].textContent !== {before!r}")

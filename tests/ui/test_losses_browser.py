@@ -124,12 +124,13 @@ class Tabs:
 
     def at(self, plot, x, y):
         self.page.wait_for_function(STANDS, arg=plot)
-        return self.page.evaluate(WHERE, [plot, float(x), float(y)])
+        return at_rest(lambda: self.page.evaluate(WHERE, [plot, float(x), float(y)]))  # it is laid out twice
 
     def drag(self, plot, start, end):
-        self.page.mouse.move(*self.at(plot, *start))
+        first, last = self.at(plot, *start), self.at(plot, *end)
+        self.page.mouse.move(*first)
         self.page.mouse.down()
-        self.page.mouse.move(*self.at(plot, *end), steps=4)
+        self.page.mouse.move(*last, steps=4)
         self.page.mouse.up()
 
     def selected(self, act):

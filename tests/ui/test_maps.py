@@ -109,8 +109,13 @@ def test_titles_are_those_of_the_result_and_never_markup(area, session, syntheti
     area.set_result(result.assign_attrs(title="t-SNE of <b>fc1</b>", caption="perplexity 30"), partial=True)
     head = area.frame._head.html
     assert "t-SNE of &lt;b&gt;fc1&lt;/b&gt;" in head and "perplexity 30" in head and "partial" in head
+    area.set_awaited("PCA of <b>fc2</b>")
+    assert area.frame._head.html == head  # what is drawn keeps its title
     area.set_result(None)
     assert "No map yet" in area.frame._head.html
+    area.set_awaited("PCA of <b>fc2</b>")
+    head = area.frame._head.html
+    assert "PCA of &lt;b&gt;fc2&lt;/b&gt;" in head and "being computed" in head and "No map yet" not in head
 
 
 def test_each_map_may_have_a_color_of_its_own(area, session, synthetic):

@@ -24,7 +24,7 @@ from nnlens.ui.look.component import Component
 from nnlens.ui.look.shell import shell
 from nnlens.ui.serving.capture_watch import Found, look
 from nnlens.ui.serving.opening import CaptureShow, Opening
-from nnlens.ui.serving.runs import RunShow
+from nnlens.ui.serving.run_show import RunShow
 
 pytestmark = [pytest.mark.browser]
 APP = Path(__file__).resolve().parents[2] / "apps" / "explorer.py"
@@ -121,6 +121,7 @@ def tiny(tmp_path_factory, explore):
 def test_the_theme_is_the_systems_unless_the_address_asks_for_one(tiny, chromium, address, dark):
     context = chromium.new_context(color_scheme="dark", viewport={"width": 1440, "height": 900})
     page = calm(context.new_page())
+    page.set_default_timeout(60_000)
     page.goto(tiny + address)
     wait_for(page, "Worst of all", "60 in view")
     ground = "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)"
@@ -193,8 +194,8 @@ def test_a_capture_that_ends_while_its_page_is_being_loaded_is_shown(
     seconds, serve_pictures, open_page, tiny_lens
 ):
     """Each of the steps, from the page's making to its last drawing, has its own way to lose what it is told."""
-    page = open_page(serve_pictures(Ending(lambda: tiny_lens, seconds).page))
-    wait_for(page, "60 samples", "Worst of all", "60 in view")
+    page = open_page(serve_pictures(Ending(lambda: tiny_lens, seconds).page) + "?run=elsewhere")
+    wait_for(page, "60 samples", "Worst of all", "60 in view", "There is no run 'elsewhere' here")
     assert not real_errors(page)
 
 
@@ -218,7 +219,7 @@ def test_a_run_that_cannot_be_shown_after_its_capture_is_said(
     def gone(*_):
         raise StoreError("The run is gone.", "Capture it again.")
 
-    monkeypatch.setattr(RunShow, "open", gone)
+    monkeypatch.setattr(RunShow, "begin", gone)
     page = open_page(serve_pictures(Ending(lambda: tiny_lens, 1).page))
     wait_for(page, "The run is gone.", "Capture it again.")
 

@@ -7,7 +7,7 @@ import pytest
 
 from nnlens import Lens
 from nnlens.testing import wait_until
-from nnlens.testing.browser import Driver
+from nnlens.testing.browser import Driver, at_rest
 
 pytestmark = pytest.mark.browser
 
@@ -27,6 +27,7 @@ def page(run, explore, open_page):
     layer = run.layers[-2].name
     made = Driver(open_page(explore(run.path) + f"?map_a={layer}&map_a_by={MAP}"))
     made.wait_for("Worst of all", "in view", f"PCA of {layer}")
+    made.wait_for_function("!all('.ph')[0].textContent.includes('being computed')")
     yield made
     assert not [error for error in made.errors if "WebGL" not in error]
 
@@ -58,9 +59,9 @@ def test_rows_cards_and_points_join_the_pool_and_are_compared(page, run, open_pa
 def rows_go_to_the_pool(page, run):
     page.page.get_by_role("tab", name="Table").click()
     page.wait_for_function("seen('.tabulator-row').length > 3")
-    page.click(
-        ".tabulator-col-title", 1, of="seen"
-    )  # by id, so that rows are in another order than the run's losses
+    # by id, so that rows are in another order than the run's losses; the grid is laid out twice
+    at_rest(lambda: page.evaluate("seen('.tabulator-col-title').map(n => n.getBoundingClientRect().x)"))
+    page.click(".tabulator-col-title", 1, of="seen")
     ids = "seen('.tabulator-row').map(n => +n.querySelector('[tabulator-field=id]').textContent)"
     first = np.sort(run.ids)[:4].tolist()
     page.wait_for_function(f"{ids}.slice(0, 4).join() === {','.join(map(str, first))!r}")

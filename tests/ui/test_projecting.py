@@ -102,11 +102,14 @@ class FakeLens:
 
 class FakeMap:
     def __init__(self):
-        self.drawn, self.facts, self.partial, self.of = None, "", False, ""
+        self.drawn, self.facts, self.partial, self.of, self.awaited = None, "", False, "", ""
         self.foot, self.notice = pn.Row(pn.Spacer()), pn.Column()
 
     def set_result(self, result, partial=False, of=""):
         self.drawn, self.partial, self.of = result, partial, of
+
+    def set_awaited(self, title):
+        self.awaited = title
 
     def set_facts(self, text):
         self.facts = text
@@ -146,6 +149,7 @@ def end(page, analysis, layer):
 def test_the_quickest_comes_first_then_the_best_one_map_after_the_other(page):
     FirstMaps(page.projecting).start()
     assert set(page.lens.jobs) == {("local:quick", "fc1"), ("local:quick", "@input")}
+    assert page.maps["a"].awaited == "Quick of fc1"
     end(page, "quick", "fc1")
     assert page.maps["a"].title == "quick of fc1" and ("local:best", "fc1") in page.lens.jobs
     end(page, "quick", "@input")

@@ -99,10 +99,10 @@ def test_the_page_is_the_same(tmp_path, open_page):
         tiny_store(tmp_path / name / "run")
         served = Served(tmp_path / name / "run", free_port(), environment)
         try:
-            wait_until(served.answers, 60, what="the address")
+            wait_until(served.answers, 120, what="the address")
             page = open_page(served.url)
             words = functools.partial(page.evaluate, SHOWN_WORDS)
-            wait_until(lambda page=page: finished(page), 60, what="both maps", seen=words)
+            wait_until(lambda page=page: finished(page), 240, what="both maps", seen=words)
             page.keyboard.press("j")
             wait_until(lambda words=words: "Neighbors" in words(), what="the inspector", seen=words)
             pages[name] = settled(page), page.url

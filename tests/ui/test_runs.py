@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
+import json
 import os
 import shutil
+import weakref
+from dataclasses import replace
 
 import pytest
 
 from nnlens import Lens, open_store
 from nnlens.capturing import capture
-from nnlens.errors import NNLensError, StoreError
+from nnlens.errors import ModelError, NNLensError, StoreError
 from nnlens.models import load_model
 from nnlens.samples import load_samples
+from nnlens.store.commit import read_commit, write_commit
 from nnlens.testing import tiny_store
 from nnlens.ui.page import Explorer
 from nnlens.ui.serving import runs as module
-from nnlens.ui.serving.runs import Runs, RunShow, find_runs
+from nnlens.ui.serving.run_show import RunShow
+from nnlens.ui.serving.runs import Runs, find_runs
 
 
 @pytest.fixture
@@ -88,6 +95,100 @@ def test_a_run_in_the_place_of_another_is_opened_anew(folder):
     shutil.rmtree(folder / "b")
     tiny_store(folder / "b", 15, seed=1)
     assert len(runs.lens("b").store.ids) == 15
+
+
+def test_what_a_stranger_put_there_spoils_only_its_own_run(folder):
+    (folder / "a" / "commit.json").write_text("[" * 100_000)  # too deep for the reader of JSON
+    strange = tiny_store(folder / "e", 10).path
+    attributes = json.loads((strange / "data.zarr" / "zarr.json").read_text())
+    del attributes["attributes"]["class_names"]
+    text = json.dumps(attributes).encode()
+    (strange / "data.zarr" / "zarr.json").write_bytes(text)
+    commit = read_commit(strange)
+    sound = {**commit.metadata, "zarr.json": hashlib.sha256(text).hexdigest()}
+    write_commit(strange, replace(commit, metadata=sound))
+    runs = made(folder)
+    look(runs)
+    assert {name for name, why in runs.listed.items() if why} == {"a", "e"}
+    for name in ("a", "e"):
+        with pytest.raises(StoreError):
+            runs.lens(name)
+        assert runs.first(name)[0] == "b"
+
+
+def test_a_commit_that_may_not_be_read_is_told(folder, monkeypatch):
+    """The tests may run as root, who may read all."""
+
+    def denied(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("nnlens.store.commit._read", denied)
+    with pytest.raises(StoreError, match="cannot be read: Permission denied"):
+        open_store(folder / "b")
+
+
+def test_a_run_that_cannot_be_opened_is_not_tried_each_second(folder):
+    """Reading a model takes long, and it is asked each second whether a page can be made ahead."""
+    tried = []
+
+    def opened(path):
+        tried.append(path.name)
+        if path.name == "b":
+            raise ModelError("It has other weights.", "Give those of the run.")
+        return Lens(path)
+
+    show = RunShow(Runs(find_runs(folder), opened, folder=folder))
+    for _ in range(5):
+        shown = show.shown()
+    assert shown is not None and shown[0].store.name == "d"
+    assert tried == ["b", "d"]
+
+
+def test_a_run_is_called_by_the_link_to_it(folder):
+    (folder / "best").symlink_to("d", target_is_directory=True)
+    runs = made(folder)
+    assert runs.lens("best").store.name == "best" and runs.lens("d").store.name == "d"
+
+
+def test_an_unfinished_run_that_was_captured_anew_is_opened_anew(tmp_path):
+    interrupted(tmp_path / "r")
+    opened = []
+    runs = Runs({"r": tmp_path / "r"}, lambda path: opened.append(path) or Lens(path))
+    assert not runs.lens("r").store.complete
+    shutil.rmtree(tmp_path / "r")
+    with pytest.raises(StoreError):
+        runs.lens("r")
+    tiny_store(tmp_path / "r", 12)
+    assert runs.lens("r").store.committed == 12 and len(opened) == 3
+    os.utime(tmp_path / "r" / "commit.json")  # touched, as by a copy
+    before = runs.lens("r")
+    assert runs.lens("r") is before and len(opened) == 3
+
+
+def test_a_page_keeps_its_run_in_menu_and_address_once_that_is_gone(folder):
+    show = RunShow(made(folder))
+    page = show.page()
+    explorer = show._shown[page]
+    assert explorer.session.data.name == "b"
+    shutil.rmtree(folder / "b")
+    for _ in range(2):
+        look(show.runs)
+        with pytest.raises(StoreError):
+            show.runs.lens("b")
+    assert "b" not in show.runs.names
+    show._look(page)
+    assert explorer.address.runs == ["b", "a", "d"] and "Its folder is gone." in explorer.facts.view.html
+
+
+def test_a_run_that_was_left_is_held_by_nothing(folder):
+    """Its arrays are large, and a page may show one run after the other."""
+    show = RunShow(made(folder))
+    page = show.page()
+    left = weakref.ref(show._shown[page])
+    show.open(page, "d")
+    page.dark_theme = not page.dark_theme
+    gc.collect()
+    assert left() is None
 
 
 def test_a_folder_is_read_no_more_often_than_needed_and_a_few_runs_at_a_time(folder, monkeypatch):

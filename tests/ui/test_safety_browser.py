@@ -19,7 +19,7 @@ from nnlens.capturing.caution import NearChanceWarning
 from nnlens.models import Preprocess, load_model
 from nnlens.samples import Samples, load_samples
 from nnlens.testing import tiny_store, wait_until
-from nnlens.testing.browser import SHOWN_WORDS, Driver, at_rest
+from nnlens.testing.browser import IN_DIALOG, SHOWN_WORDS, Driver, at_rest
 from nnlens.testing.browser import stands as heard
 from nnlens.ui.look.pictures import png
 
@@ -310,7 +310,7 @@ def test_two_pages_of_one_server_share_nothing(plain, open_page):
     stands = f"[{keys}, {field}, all('.pill, .line').map(n => n.textContent), {layers}]"
     for visit in (one, two):
         heard(visit)
-        visit.wait_for_function(IDLE)  # the maps are the best ones
+        wait_until(lambda visit=visit: at_rest(lambda: visit.evaluate(IDLE)), 240, what="the best maps")
     two.wait_for_function(f"{layers}.length === 2")
     before = at_rest(lambda: two.evaluate(stands))
     one.press("j")
@@ -363,7 +363,8 @@ def test_all_is_reached_and_done_by_the_keyboard_and_without_motion(plain, open_
     visit = Visit(page, plain)
     visit.wait_for("Worst of all", "in view")
     heard(visit)
-    visit.wait_for_function(IDLE)  # a job's buttons come and go
+    # a job's buttons come and go
+    wait_until(lambda: at_rest(lambda: visit.evaluate(IDLE)), 240, what="the end of all jobs")
 
     def reach(expression, key="Tab"):
         for _ in range(150):
@@ -403,6 +404,7 @@ def test_all_is_reached_and_done_by_the_keyboard_and_without_motion(plain, open_
     # --- a dialog keeps the focus, and gives it back
     visit.press("?")
     visit.wait_for("Keys and about")
+    visit.wait_for_function(IN_DIALOG)
     for _ in range(8):
         visit.press("Tab")
         # or the browser's own bar, for which the page's body stands

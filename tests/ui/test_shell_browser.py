@@ -11,7 +11,7 @@ import pytest
 
 from nnlens import Lens
 from nnlens.testing import wait_until
-from nnlens.testing.browser import ALL
+from nnlens.testing.browser import ALL, IN_DIALOG
 from nnlens.ui.panels.keys import HELP
 
 pytestmark = pytest.mark.browser
@@ -313,6 +313,7 @@ class Hands:
     def help(self):
         self.press("?")
         self.page.get_by_text("Keys and about").wait_for()
+        self.page.wait_for_function(IN_DIALOG)
         self.press("Escape")
         self.page.get_by_text("Keys and about").wait_for(state="hidden")
 
@@ -423,6 +424,7 @@ def test_a_map_that_fails_says_why_and_keeps_its_place(visit, run, quick):
     """The map of before stays; where there was none its place says why, and offers the way out."""
     hidden, early = run.layers[-2].name, run.layers[0].name
     page = visit(f"?run=one&map_a={hidden}")
+    page.get_by_text("60 in view").first.wait_for()
     page.wait_for_function("!all('.ph').some(n => n.textContent.includes('partial'))")
     page.get_by_role("combobox", name="Method").select_option("Broken")
     page.locator("[data-act=compute]:visible").filter(has_text=re.compile("Compute$")).click()

@@ -39,7 +39,7 @@ def page(run, explore, open_page):
     page.evaluate(f"() => {{ window.all = {ALL}; window.words = {WORDS} }}")
     # until the best maps are there, a map on the screen may be a picture of a running job, which is no result
     heads = "all('.ph').map(n => n.textContent).filter(t => t.includes('t-SNE') && !t.includes('partial')).length === 2"
-    page.wait_for_function(heads, timeout=90_000)
+    page.wait_for_function(heads, timeout=240_000)
     yield page
     assert not [error for error in page.errors if "WebGL" not in error]
     hosts = {urlsplit(address).netloc for address in page.addresses if address.startswith("http")}

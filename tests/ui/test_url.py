@@ -322,3 +322,10 @@ def test_of_another_run_only_how_it_is_looked_at_is_taken_over():
     assert parse_qs(_of_run(query, "two", ["one", "two"])) == {"theme": ["dark"], "at.tab": ["Loss"]}
     assert _of_run(query, "one", ["one", "two"]) == query
     assert _of_run(query, "two", ["two"]) == query  # of a run that is not here all is read, and told
+
+
+def test_an_address_names_its_run_also_where_there_is_no_other():
+    """Else what is served there later would take over the samples of this one without a word."""
+    session = new_session()
+    assert parse_qs(to_query(session, [session.data.name]))["run"] == [session.data.name]
+    assert "run" not in parse_qs(to_query(session))  # a page of data that is no run

@@ -166,7 +166,7 @@ class Views:
         """Do something as the page's own callbacks would, and wait until it is done."""
         done = threading.Event()
         self.session.later(lambda: (act(), done.set()))
-        assert done.wait(10)
+        assert done.wait(60)  # the first of a color compiles what draws it
 
     def set(self, **values):
         """Change the state."""

@@ -284,5 +284,6 @@ class ChannelSource(param.Parameterized):
 
     def _moved(self) -> None:
         """Look again for numbers once a job has ended; show how far the own ones are."""
-        if self.known.look_again() or self.waiting or self.known.computing(self.layer):
+        # not merely while it waits: between a new sample and its answer, what is there is still of the one before
+        if self.known.look_again() or self.task is not None or self.known.computing(self.layer):
             self._tell()

@@ -1,12 +1,15 @@
-"""Onto the thread that serves a page, from any other."""
+"""Onto the thread that serves a page, from any other; and what is to be done once the page has been left."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import panel as pn
 from bokeh.document import Document
+
+T = TypeVar("T")
 
 
 def call_on_page(document: Document, function: Callable[[], Any]) -> None:
@@ -46,3 +49,24 @@ def call_once_it_stands(document: Document, function: Callable[[], Any]) -> None
     changes. What it calls once the page stands, it calls from a thread of its pool, where it has one: so back again.
     """
     call_on_page(document, lambda: pn.state.onload(lambda: call_on_page(document, function)))
+
+
+def when_left(owner: T, action: Callable[[T], Any]) -> None:
+    """Have something done to an object once the visitor has left the page, if it is there by then.
+
+    A page may show one run after the other, and would else hold everything of all of them.
+
+    Parameters
+    ----------
+    owner : object
+    action : callable
+        Gets the owner, and does not hold it itself.
+    """
+    known = weakref.ref(owner)
+
+    def left(_: Any) -> None:
+        there = known()
+        if there is not None:
+            action(there)
+
+    pn.state.on_session_destroyed(left)

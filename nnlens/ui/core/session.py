@@ -17,7 +17,7 @@ from nnlens.lens.requesting import is_key
 from nnlens.state import NOTHING, ExplorerState, Mask, Resolver, replay
 from nnlens.ui.core.data import RunData, shared
 from nnlens.ui.core.linking import Hub
-from nnlens.ui.core.page_thread import call_on_page, call_once_it_stands
+from nnlens.ui.core.page_thread import call_on_page, call_once_it_stands, when_left
 from nnlens.ui.core.projection import Projection
 from nnlens.ui.core.regions import in_region
 from nnlens.ui.core.turning import read_turn, turned
@@ -94,7 +94,7 @@ class Session(param.Parameterized):
         self.closed = False
         self._visited = self.served
         if self.served:
-            pn.state.on_session_destroyed(lambda _: setattr(self, "closed", True))
+            when_left(self, lambda session: setattr(session, "closed", True))
         self._thread = threading.get_ident()
         self.state = ExplorerState(data.ids, run=data.name)
         self.hub = Hub(self.state, self.report)

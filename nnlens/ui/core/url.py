@@ -41,10 +41,11 @@ def to_query(session: Session, runs: Sequence[str] = ()) -> str:
     ----------
     session : Session
     runs : sequence of str
-        The runs that can be opened; the name of this one is written where there are several.
+        The runs that can be opened. The name of this one is written, so that the address does not speak of the
+        samples of another, which is served there later, without a word.
     """
     state = session.state
-    fields: dict[str, str] = {"run": session.data.name} if len(runs) > 1 else {}
+    fields: dict[str, str] = {"run": session.data.name} if runs else {}
     fields |= {"theme": session.theme} if session.dark or session.theme_chosen else {}
     for which in MAPS:
         fields |= _write_map(which, getattr(state, which))

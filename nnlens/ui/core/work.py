@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import panel as pn
 import param
 import xarray as xr
 
 from nnlens.errors import AnalysisError, JobCancelledError
 from nnlens.ui.core.here import submit
+from nnlens.ui.core.page_thread import when_left
 from nnlens.ui.core.session import Session
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Work(param.Parameterized):
         self.session = session
         self.tasks: list[Task] = []
         if session.served:
-            pn.state.on_session_destroyed(lambda _: self.close())
+            when_left(self, Work.close)
 
     @property
     def running(self) -> list[Task]:

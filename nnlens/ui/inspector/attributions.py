@@ -201,7 +201,7 @@ class Attributions:
         chosen = self.looking.target
         if chosen.isdecimal() and chosen not in dict([*best, *names]):
             rest.append((chosen, plain(session.data.class_name(int(chosen)), 24)))
-        words = [(PREDICTED, "predicted class"), (LABEL, "its label")]
+        words = [(PREDICTED, "prediction"), (LABEL, "label")]
         groups = [("most probable first", best), ("other classes", rest)]
         return menu(
             "target", "which output is explained", words, chosen, groups=[each for each in groups if each[1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -9,6 +10,7 @@ import panel_material_ui as pmui
 from panel.util import edit_readonly
 
 from nnlens.ui.look.theme import THEMES, page_style
+from nnlens.ui.look.weakly import weakly
 
 if TYPE_CHECKING:
     from nnlens.ui.core.session import Session
@@ -29,6 +31,7 @@ def shell(title: str = "nnlens", dark: bool | None = None) -> pmui.Page:
     dark : bool, optional
         The theme; by default what the page's address asks for.
     """
+    before = _busy_watchers()
     page = pmui.Page(
         title=title,
         dark_theme=asked_dark() if dark is None else dark,
@@ -41,7 +44,16 @@ def shell(title: str = "nnlens", dark: bool | None = None) -> pmui.Page:
     # a value of its own is no longer linked: else Panel walks through all of the page at every event of any visitor
     with edit_readonly(page):
         page.busy = False
+    # the link itself is left, by which Panel's state would hold the page, and all on it, for ever
+    for watcher in _busy_watchers():
+        if watcher not in before:
+            pn.state.param.unwatch(watcher)
     return page
+
+
+def _busy_watchers() -> list[Any]:
+    """Return what follows Panel's sign of being busy."""
+    return list(pn.state.param.watchers.get("busy", {}).get("value", ()))
 
 
 def asked_theme() -> str:
@@ -56,13 +68,16 @@ def asked_dark() -> bool:
 
 def adopt(page: pmui.Page, session: Session) -> None:
     """Let page and session switch themes together, and errors of callbacks reach the session's user."""
-    pn.config.exception_handler = session.report
+    pn.config.exception_handler = weakly(session.report)
+
+    known = weakref.ref(session)
 
     def follow(event: Any) -> None:
-        if session.closed:  # another run stands here: the page must not hold this one
+        shown = known()
+        if shown is None or shown.closed:  # another run stands here: the page does not hold this one
             page.param.unwatch(watcher)
         else:
-            session.theme = "dark" if event.new else "light"
+            shown.theme = "dark" if event.new else "light"
 
     watcher = page.param.watch(follow, "dark_theme")
     session.param.watch(lambda event: setattr(page, "dark_theme", event.new == "dark"), "theme")

@@ -20,6 +20,7 @@ from nnlens.ui.core.session import Session
 from nnlens.ui.core.turning import read_turn
 from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.look.plots import FLAT, bare
+from nnlens.ui.look.weakly import weakly
 from nnlens.ui.maps.gestures import Gestures
 from nnlens.ui.maps.marks import TOP, Marks, padded
 from nnlens.ui.maps.scene import Scene
@@ -71,7 +72,9 @@ class Drawing:
     def plot(self) -> hv.DynamicMap:
         """Make what HoloViews draws."""
         picture = hv.DynamicMap(self._draw, streams=[self._in_view, self._on_screen, self._look])
-        return picture.opts(hv.opts.Image(**FLAT, xaxis=None, yaxis=None, clim=(0, TOP), hooks=[self._hook]))
+        return picture.opts(
+            hv.opts.Image(**FLAT, xaxis=None, yaxis=None, clim=(0, TOP), hooks=[weakly(self._hook)])
+        )
 
     def _draw(self, x_range: Any, y_range: Any, width: Any, height: Any, **others: Any) -> hv.Image:
         """Make HoloViews' element for what is in view; `others` are the scale and the version."""

@@ -87,17 +87,26 @@ class MapFrame:
     def title(self, projection: Projection | None, partial: bool, of: str = "") -> None:
         """Say what is shown: the words of the result itself, never those of the controls, and of which samples."""
         tag = Markup('<span class="tag">partial</span>') if partial else ""
-        words = (
-            " · ".join(filter(None, [projection.title or "Projection", of])) if projection else "No map yet"
-        )
+        if projection is None:
+            self._name("No map yet", "choose a layer and a method")
+        else:
+            self._name(
+                " · ".join(filter(None, [projection.title or "Projection", of])), projection.caption, tag
+            )
+
+    def awaits(self, title: str) -> None:
+        """Say which map will come, where none is drawn."""
+        self._name(title, "being computed")
+
+    def _name(self, title: str, caption: str, tag: Markup | str = "") -> None:
         self._head.show(
             fill(
                 '<div class="ph"><span class="pin">{pin}</span><div>'
                 '<div class="b cut" title="{title}">{title}{tag}</div>'
                 '<div class="cap cut" title="{caption}">{caption}</div></div></div>',
                 pin=self._which.upper(),
-                title=quoted(words),
-                caption=projection.caption if projection else "choose a layer and a method",
+                title=quoted(title),
+                caption=caption,
                 tag=tag,
             )
         )

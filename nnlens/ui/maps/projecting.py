@@ -181,6 +181,7 @@ class Projecting(param.Parameterized):
                 failed=partial(self._failed, which, title),
                 left=partial(self._cancelled, which),
             )
+            self.maps[which].set_awaited(title)
         except NNLensError as error:
             self._failed(which, title, error)
         self.changes += 1
@@ -228,9 +229,8 @@ class Projecting(param.Parameterized):
         place = self.places[which]
         place.shown, place.result = state.asked, result
         place.trouble = None
-        if _request(self.state(which)) == _request(
-            state
-        ):  # else what is wanted by now is still to be computed
+        # else what is wanted by now is still to be computed
+        if _request(self.state(which)) == _request(state):
             place.offer = None
         self.maps[which].set_result(result, of=self.samples_of(state))
         self.session.resume()  # a selection of the address may have been drawn on this map

@@ -122,6 +122,11 @@ class ProjectionMap:
             self._redraw()
         self.session.resume()
 
+    def set_awaited(self, title: str) -> None:
+        """Say in the head which map is being computed, where none is drawn; what is drawn keeps its own title."""
+        if self.scene.projection is None:
+            self.frame.awaits(title)
+
     def set_note(self, text: str, hint: str = "") -> None:
         """Lay words over the map, as where there is no projection yet; the empty text takes them away."""
         self.frame.note(text, hint)

@@ -20,6 +20,7 @@ from nnlens.ui.look.live import Live
 from nnlens.ui.look.palette import TOKENS
 from nnlens.ui.look.plots import FLAT, HEAD, bare, picture, section, ticks
 from nnlens.ui.look.text import fill
+from nnlens.ui.look.weakly import weakly
 from nnlens.ui.maps.gestures import Gestures, held
 from nnlens.ui.panels.taking import loss_out
 
@@ -108,7 +109,7 @@ class LossHistogram:
             bars = hv.Histogram((self.bins.edges, height(self.bins.counts)), kdims="loss", vdims="samples")
             top = float(height(self.bins.counts).max()) * 1.04 or 1.0
             plot = bars.opts(
-                **FLAT, xlim=_ends(self.bins.edges), ylim=(0, top), yaxis="right", hooks=[self._hook]
+                **FLAT, xlim=_ends(self.bins.edges), ylim=(0, top), yaxis="right", hooks=[weakly(self._hook)]
             )
             foot = Live(fill(LEGEND), height=HEAD, styles={"flex": "none"})
             out = loss_out(self.session, self.bins)

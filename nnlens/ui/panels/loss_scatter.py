@@ -16,6 +16,7 @@ from nnlens.ui.core.hideable import Hideable
 from nnlens.ui.core.session import Session
 from nnlens.ui.look.palette import CLEAR, TOKENS
 from nnlens.ui.look.plots import FLAT, bare, picture, ticks
+from nnlens.ui.look.weakly import weakly
 from nnlens.ui.maps.gestures import Gestures
 from nnlens.ui.maps.marks import RING, TOP, padded
 from nnlens.ui.panels import spread
@@ -62,7 +63,7 @@ class LossScatter(Hideable):
         if self._pane is None:
             x0, y0, x1, y1 = self.spread.view
             image = hv.Image(np.zeros((1, 1), np.uint8), bounds=self.spread.view, vdims="place")
-            plot = image.opts(**FLAT, clim=(0, TOP), xlim=(x0, x1), ylim=(y0, y1), hooks=[self._hook])
+            plot = image.opts(**FLAT, clim=(0, TOP), xlim=(x0, x1), ylim=(y0, y1), hooks=[weakly(self._hook)])
             self._pane = picture(plot)
         return self._pane
 

@@ -24,6 +24,7 @@ from nnlens.ui.look.parts import FILL
 from nnlens.ui.look.plots import FLAT, HEAD, bare, picture, ticks
 from nnlens.ui.look.text import count, fill, percent, plain
 from nnlens.ui.look.theme import static
+from nnlens.ui.look.weakly import weakly
 from nnlens.ui.maps.gestures import held
 from nnlens.ui.panels.crossing import Confusion, Side, in_cell
 from nnlens.ui.panels.mosaic import CELL, mosaic
@@ -123,7 +124,9 @@ class ConfusionMatrix:
         cells = hv.Image(
             self.confusion.shade(self.norm), bounds=bounds, kdims=["prediction", "label"], vdims="shade"
         )
-        plot = cells.opts(**FLAT, clim=(0, 1), xlim=bounds[::2], ylim=bounds[1::2], hooks=[self._hook])
+        plot = cells.opts(
+            **FLAT, clim=(0, 1), xlim=bounds[::2], ylim=bounds[1::2], hooks=[weakly(self._hook)]
+        )
         shape = {"aspect-ratio": f"{columns + 3} / {rows + 1}", "max-width": "100%", "margin": "0 auto"}
         return picture(plot, styles=shape)
 

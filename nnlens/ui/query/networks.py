@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import panel as pn
 from markupsafe import Markup
 
 from nnlens.errors import AnalysisError, NNLensError
 from nnlens.lens.outside import Outside, submit_outside
 from nnlens.lens.weights import Weights, check_weights, forget, submit_weights
 from nnlens.models.refilling import REFILLED
+from nnlens.ui.core.page_thread import when_left
 from nnlens.ui.core.session import Session
 from nnlens.ui.core.work import Task, Work
 from nnlens.ui.look.menus import menu
@@ -67,7 +67,7 @@ class Networks:
         self._read = ""
         self._looking: Task | None = None
         if session.served:
-            pn.state.on_session_destroyed(lambda _: self.close())
+            when_left(self, Networks.close)
 
     @property
     def takes(self) -> bool:

@@ -98,21 +98,27 @@ class Ahead:
         port : int
         """
         shown = self._show.shown()
-        if self._making or shown is None or shown == self._tried:
+        if self._making or (shown == self._tried and shown is not None):
             return
         self.drop()
+        if shown is None:
+            return
         name, line = generate_session_id(), RequestStartLine("GET", "/", "HTTP/1.1")
         request = HTTPServerRequest(headers=HTTPHeaders({"Host": f"{HOST}:{port}"}), start_line=line)
         self._making, self._tried = name, shown
         token = generate_jwt_token(name)
-        session = await context.create_session_if_needed(name, request, token)
-        if self._making:
-            html = html_of(session, application, token)
-            serialize_ahead(session.document)
-            session.block_expiration()
-            self._waiting, self._making = Waiting(session, html, token, shown), ""
-        else:
-            session.request_expiration()
+        try:
+            session = await context.create_session_if_needed(name, request, token)
+            if self._making:
+                html = html_of(session, application, token)
+                serialize_ahead(session.document)
+                session.block_expiration()
+                self._waiting = Waiting(session, html, token, shown)
+            else:
+                session.request_expiration()
+        except Exception:  # a session without a page is taken apart as any that nobody connects to
+            log.debug("no page could be made ahead", exc_info=True)
+        self._making = ""
 
     def take(self, seats: Seats) -> Waiting | None:
         """Give the page away; None where there is none, none that shows what a new one would, or no seat.

@@ -19,12 +19,14 @@ from nnlens.models.later import LaterModel
 from nnlens.models.loading import file_sha256, load_model
 from nnlens.models.preprocess import Preprocess
 from nnlens.store import Store, open_store
+from nnlens.store.layout import run_name
 from nnlens.ui.look.shell import configure
 from nnlens.ui.serving.beginning import ZOO, Begun, begin_demo
 from nnlens.ui.serving.capture_watch import CaptureWatch
 from nnlens.ui.serving.limits import error_page
 from nnlens.ui.serving.opening import CaptureShow
-from nnlens.ui.serving.runs import Runs, RunShow, find_runs
+from nnlens.ui.serving.run_show import RunShow
+from nnlens.ui.serving.runs import Runs, find_runs
 
 if TYPE_CHECKING:
     from nnlens.ui.serving.server import (
@@ -75,7 +77,7 @@ def show_capture(begun: Begun) -> Show:
         return open_lens(place, begun.model, begun.architecture, begun.preprocess, begun.trust)
 
     if begun.job is None:
-        return RunShow(Runs({begun.path.resolve().name: begun.path}, opened), True)
+        return RunShow(Runs({run_name(begun.path): begun.path}, opened), True)
     return CaptureShow(begun.job, CaptureWatch(begun.job, begun.path), opened, begun.title)
 
 

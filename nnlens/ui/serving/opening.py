@@ -16,7 +16,7 @@ from nnlens.lens import Lens
 from nnlens.store import Store
 from nnlens.ui.channels.dialog import Outside
 from nnlens.ui.core.images import SOURCES
-from nnlens.ui.core.page_thread import call_once_it_stands
+from nnlens.ui.core.page_thread import call_on_page, call_once_it_stands
 from nnlens.ui.core.take_out import TakeOut
 from nnlens.ui.look.combobox import Combobox
 from nnlens.ui.look.component import kinds
@@ -32,7 +32,8 @@ from nnlens.ui.panels.keys import Keys
 from nnlens.ui.panels.tour import Tour
 from nnlens.ui.query.drop import ImageDrop
 from nnlens.ui.serving.capture_watch import CaptureWatch, Found, Mistake
-from nnlens.ui.serving.runs import Runs, RunShow, warm
+from nnlens.ui.serving.run_show import RunShow, warm
+from nnlens.ui.serving.runs import Runs
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class CaptureShow:
                 raise self.watch.error
             lens = self._open_lens()
             warm(lens)
-            runs = Runs({})
+            runs = Runs({}, lambda _: self._open_lens())
             runs.add(lens.store.name, lens)
             self.show = RunShow(runs, improve=True)
         except Exception as error:  # shown on every page, in words
@@ -138,7 +139,7 @@ class Opening:
             css="header.css",
             height=48,
         )
-        self._keys = Keys({"ready": self._stands, "ready dark": self._dark}, lambda action: action)
+        self._keys = Keys({"ready": self._stands, "ready dark": self._dark}, self._on_page)
         self._kinds = kinds()
         put(page, [title, self._keys], self.view)
         self._paint()
@@ -147,6 +148,11 @@ class Opening:
             pn.state.on_session_destroyed(lambda _: forget())
         if show.wait(0):  # meanwhile: nothing would be told any more
             self._changed()
+
+    def _on_page(self, action: Callable[[], Any]) -> Callable[[], Any]:
+        """Have an action done on the page's own thread: it may be told on one of a pool."""
+        document = self.document
+        return action if document is None else lambda: call_on_page(document, action)
 
     def _stands(self) -> None:
         """Say once more what may have been said before anybody listened."""
@@ -182,7 +188,7 @@ class Opening:
             self._keys.reload()
             return
         try:
-            run_show.open(self.page, run_show.runs.names[0])
+            run_show.begin(self.page)
         except Exception as error:  # nobody else would tell: the explorer that could is not there
             log.exception("the run of a capture could not be shown")
             self._error = error

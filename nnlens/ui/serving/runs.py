@@ -7,25 +7,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import panel as pn
-import panel_material_ui as pmui
 
 from nnlens.errors import NNLensError, StoreError
 from nnlens.lens import Lens
 from nnlens.store import open_store
-from nnlens.ui.look.shell import shell
+from nnlens.store.commit import read_commit
+from nnlens.store.layout import run_name
 from nnlens.ui.look.text import error_words
 
-if TYPE_CHECKING:
-    from nnlens.ui.page import Explorer
-
 COMMIT = "commit.json"
-RUN = "run"
-"""The name of the run in the page's address."""
 LOOK = 2
 """Seconds between two looks for new runs."""
 GONE = "Its folder is gone."
@@ -91,19 +83,33 @@ class Runs:
             )
         with self._lock:
             stamp = _stamp(self.paths[name])
-            if name in self._lenses and self._lenses[name].store.complete and stamp != self._opened.get(name):
-                del self._lenses[name]  # another run lies there by now, or none
-            if name not in self._lenses:
+            if name not in self._lenses or stamp != self._opened.get(name):
                 try:
-                    self._lenses[name] = self._open(self.paths[name])
-                    self._opened[name] = stamp
-                except NNLensError as error:
+                    self._lenses[name] = self._follow(name)
+                except Exception as error:  # a run of a stranger may be anything
+                    self._lenses.pop(name, None)
                     self.broken[name] = " ".join(error_words(error))
-                    raise
+                    if isinstance(error, NNLensError):
+                        raise
+                    raise StoreError(
+                        f"The run {name!r:.60} cannot be read.",
+                        "Restore it from a copy, or capture it again.",
+                    ) from error
+                self._opened[name] = stamp
                 self.broken.pop(name, None)
-            if not self._lenses[name].store.complete:  # it may have grown
-                self._lenses[name], self._opened[name] = self._lenses[name].refresh(), stamp
             return self._lenses[name]
+
+    def _follow(self, name: str) -> Lens:
+        """Open what lies in the place of a run; one that is open and only grew keeps its model."""
+        known, path = self._lenses.get(name), self.paths[name]
+        commit = read_commit(path)
+        if known is None or commit is None or commit.fingerprint != known.store.fingerprint:
+            return self._open(path)
+        if (
+            known.store.complete and commit != known.store.commit
+        ):  # captured anew: of old arrays nothing holds
+            return self._open(path)
+        return known.refresh()
 
     def first(self, asked: str = "") -> tuple[str, NNLensError | None]:
         """Open the run that is asked for, else the first that can be opened; with the error of one that cannot.
@@ -144,7 +150,7 @@ class Runs:
         try:
             open_store(self.paths[name])
             self.broken.pop(name, None)
-        except NNLensError as error:
+        except Exception as error:  # a run of a stranger may be anything
             self.broken[name] = " ".join(error_words(error))
 
     def add(self, name: str, lens: Lens) -> None:
@@ -179,110 +185,10 @@ def find_runs(folder: Path) -> dict[str, Path]:
         If there is none.
     """
     if _stamp(folder) is not None:
-        return {folder.resolve().name: folder}
+        return {run_name(folder): folder}
     runs = _runs_in(folder)
     if not runs:
         raise StoreError(
             f"{folder} is no run and holds none.", "Make one with: nnlens capture MODEL SAMPLES RUN."
         )
     return runs
-
-
-class RunShow:
-    """Shows runs.
-
-    Parameters
-    ----------
-    runs : Runs
-    improve : bool
-        Whether to go on to the best maps without being asked.
-    """
-
-    def __init__(self, runs: Runs, improve: bool = False) -> None:
-        self.runs = runs
-        self.improve = improve
-        self._shown: dict[pmui.Page, Explorer] = {}
-
-    def page(self) -> pmui.Page:
-        """Build a visitor's page: the run that its address names, else the first."""
-        page = shell()
-        asked = (pn.state.session_args or {}).get(RUN, [b""])[0].decode("utf-8", "replace")
-        self.runs.look()
-        name, failed = self.runs.first(asked)
-        explorer = self._explorer(page, name)
-        if failed is not None and asked in self.runs.names:
-            explorer.session.report(failed)
-        elif asked and asked not in self.runs.names:
-            explorer.session.report(f"There is no run {asked[:60]!r} here; another one is shown.", "info")
-        self._stand(page, explorer)
-        if self.runs.folder is not None and pn.state.curdoc is not None:
-            pn.state.add_periodic_callback(lambda: self._look(page), LOOK * 1000)
-        return page
-
-    def open(self, page: pmui.Page, name: str) -> None:
-        """Show another run on a page, without loading it again."""
-        left = self._shown.get(page)
-        try:
-            explorer = self._explorer(page, name)
-        except NNLensError:
-            self._look(page)
-            raise
-        self._stand(page, explorer)
-        if left is not None:
-            left.leave()
-
-    def _stand(self, page: pmui.Page, explorer: Explorer) -> None:
-        from nnlens.ui.page import (
-            stand,
-        )  # here and below: the plots take seconds to import, the first page cannot wait
-
-        if page not in self._shown and pn.state.curdoc is not None:
-            # what is shown knows its page, so nothing of it would ever go by itself
-            pn.state.on_session_destroyed(lambda _: self._shown.pop(page, None) and None)
-        stand(page, explorer)
-        self._shown[page] = explorer
-
-    def _look(self, page: pmui.Page) -> None:
-        """Offer what is in the folder by now."""
-        self.runs.look()
-        if page in self._shown:
-            self._shown[page].offer(self.runs.listed)
-
-    def warm(self) -> None:
-        """Read the first run, import every plugin, compile the kernels."""
-        warm(self.runs.lens(self.runs.first()[0]))
-
-    def shown(self) -> Hashable | None:
-        """Tell what a page made now would show: which run, as far as it is known, with which results."""
-        self.runs.look()
-        try:
-            lens = self.runs.lens(self.runs.first()[0])
-        except NNLensError:
-            return None
-        if not lens.store.complete:  # it grows: a page of it would be made in vain, again and again
-            return None
-        return lens, lens.store.results.changed(), tuple(self.runs.listed.items())
-
-    def _explorer(self, page: pmui.Page, name: str) -> Explorer:
-        from nnlens.ui.core.session import Session
-        from nnlens.ui.page import Explorer
-
-        lens = self.runs.lens(name)
-        session = Session(lens, dark=page.dark_theme)
-        switch: Callable[[str], Any] = lambda other: self.open(page, other)  # noqa: E731
-        explorer = Explorer(lens, session, runs=self.runs.names, open_run=switch, improve=self.improve)
-        explorer.offer(self.runs.listed)
-        return explorer
-
-
-def warm(lens: Lens) -> None:
-    """Read and compile ahead what the pages of a run need: a cold first page takes seconds longer."""
-    from nnlens.ui import page
-    from nnlens.ui.core.catalog import Catalog
-    from nnlens.ui.core.data import shared
-    from nnlens.ui.serving import warming
-
-    del page  # imported for its plots
-    warming.warm(shared(lens.store))
-    Catalog(lens.registry)
-    lens.jobs.warm()

@@ -16,7 +16,7 @@ import logging
 import threading
 import webbrowser
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import panel as pn
 import panel_material_ui as pmui
@@ -28,15 +28,14 @@ from tornado.routing import Rule
 from tornado.websocket import WebSocketClosedError
 
 from nnlens.errors import NNLensError
+from nnlens.lens import Lens
 from nnlens.ui import routes
 from nnlens.ui.look.shell import configure
 from nnlens.ui.serving.ahead import Ahead, give_ahead
 from nnlens.ui.serving.limits import ForeignHost, Refused, SafeHeaders, Seats, busy_page, error_page
 from nnlens.ui.serving.ports import HOST, free_port
-from nnlens.ui.serving.runs import Runs, RunShow
-
-if TYPE_CHECKING:
-    from nnlens.lens import Lens
+from nnlens.ui.serving.run_show import RunShow
+from nnlens.ui.serving.runs import Runs
 
 log = logging.getLogger(__name__)
 SEATS = 24
@@ -68,9 +67,9 @@ class Served:
         Its address.
     """
 
-    def __init__(self, url: str, server: Any) -> None:
+    def __init__(self, url: str, server: Any, look: PeriodicCallback) -> None:
         self.url = url
-        self._server = server
+        self._server, self._look = server, look
         self._ended = threading.Event()
 
     def stop(self) -> None:
@@ -85,9 +84,11 @@ class Served:
         """Serve in this thread until `stop`."""
         try:
             self._server.start()
+            self._look.start()
             self._server.io_loop.asyncio_loop.set_exception_handler(forgive)
             self._server.io_loop.start()
         finally:
+            self._look.stop()
             self._server.stop()
             self._ended.set()
 
@@ -190,8 +191,7 @@ def _server(show: Show, port: int, seats: int) -> Served:
             server.io_loop.add_callback(ahead.make, application, context, port)
 
     server.io_loop.add_callback(look)
-    PeriodicCallback(look, LOOK).start()
-    return Served(f"http://{HOST}:{port}/", server)
+    return Served(f"http://{HOST}:{port}/", server, PeriodicCallback(look, LOOK))
 
 
 def forgive(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -247,6 +247,7 @@ def visit(show: Show, seats: Seats) -> pmui.Page:
 
 def explore(lens: Lens, **options: Any) -> Served:
     """Open the run of a Lens in the browser; options as of `serve`."""
-    runs = Runs({})
+    # another run that comes to lie in its place is opened with what this one was opened with
+    runs = Runs({}, lambda path: Lens(path, lens.model, lens.registry, lens._jobs))
     runs.add(lens.store.name, lens)
     return serve(RunShow(runs), **options)

@@ -64,15 +64,16 @@ export function render({model, view}) {
     if (hit) return hit } }
   // a dialog gives the focus back to what the document calls active: that is the host of a shadow root, and lost on it
   const dialog = () => find(document, '.MuiDialog-root')
-  let before = null
+  let before = null, until = 0, waits = false
+  const back = () => {
+    if (dialog() && performance.now() < until) { setTimeout(back, 50); return }
+    waits = false
+    if (!dialog() && active() === document.body && before?.isConnected) before.focus()
+  }
   const remember = () => {
     if (!dialog()) { before = active(); return }
-    const until = performance.now() + 2000
-    const back = () => {
-      if (dialog()) { if (performance.now() < until) setTimeout(back, 50) }
-      else if (active() === document.body && before?.isConnected) before.focus()
-    }
-    setTimeout(back, 50)
+    until = performance.now() + 15000  // where it is closed by the server, that may take a while
+    if (!waits) { waits = true; setTimeout(back, 50) }
   }
   const press = e => {
     remember()

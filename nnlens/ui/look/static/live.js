@@ -95,10 +95,14 @@ export function render({model, el}) {
   // what the hand is on must stand until it is let go: what is pressed, a menu that is open, what is being typed
   let held = null, late = false
   const renew = () => { if (held?.isConnected) late = true; else paint() }
-  const free = () => setTimeout(() => { held = null; if (late) { late = false; paint() } })  // after click and change
+  let presses = 0
+  const free = () => {  // after click and change; what is pressed again meanwhile, as by a double click, goes on standing
+    const mine = presses
+    setTimeout(() => { if (mine === presses) { held = null; if (late) { late = false; paint() } } })
+  }
   const release = () => { if (held && held.tagName !== 'SELECT' && !held.dataset.typing) free() }
   const ends = ['pointerup', 'pointercancel']
-  root.addEventListener('pointerdown', e => { held = e.target.closest('select') ?? e.target })
+  root.addEventListener('pointerdown', e => { held = e.target.closest('select') ?? e.target; presses++ })
   root.addEventListener('input', e => { if (e.target.tagName === 'INPUT' && e.target.type !== 'range') held = e.target })
   root.addEventListener('pointermove', e => { if (held?.tagName === 'SELECT' && !e.buttons) free() })  // its menu is closed
   for (const kind of ['change', 'focusout']) root.addEventListener(kind, free)

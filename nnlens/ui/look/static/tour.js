@@ -124,7 +124,8 @@ export function render({model, el}) {
   const first = left => {
     if (gone || at >= 0 || !left) return
     const veiled = document.getElementById('loader')?.style.display === 'flex'
-    if (veiled || busy() || model.steps.some(step => !box_of(step.at))) setTimeout(() => first(left - 1), 250)
+    if (veiled) setTimeout(() => first(left), 250)  // however long the page takes
+    else if (busy() || model.steps.some(step => !box_of(step.at))) setTimeout(() => first(left - 1), 250)
     else begin()
   }
   if (!seen) setTimeout(() => first(40), 250)

@@ -1,0 +1,22 @@
+"""Calls that hold nothing: what a library keeps for long must not keep all that a page showed."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+
+def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what calls a method for as long as there is what the method is of, and does not hold that.
+
+    Panel keeps what it calls upon errors by its page, HoloViews the options of a plot by the plot. Where these hold
+    page or plot themselves, neither ever goes, and nothing of what they belong to.
+    """
+    known = weakref.WeakMethod(method)
+
+    def call(*arguments: Any) -> Any:
+        there = known()
+        return None if there is None else there(*arguments)
+
+    return call
