@@ -15,7 +15,7 @@ import pytest
 from nnlens.capturing import capture
 from nnlens.samples import Samples
 from nnlens.testing import tiny_model, tiny_store, wait_until
-from nnlens.testing.browser import LOOK, Driver, at_rest, stands
+from nnlens.testing.browser import FIGURES, LOOK, Driver, at_rest, stands
 from nnlens.testing.tiny_run import tiny_images
 
 pytestmark = pytest.mark.browser
@@ -140,6 +140,12 @@ def shows_what_is_true(page, run):
         "60 samples", f"{100 * accuracy:.2f} %", hidden(run), "PCA of", "Confusion", "Loss", channels
     )
     assert page.title() == "nnlens"
+    fonts = [address.rpartition("/")[2] for address in page.addresses if "roboto-" in address]
+    assert any("latin" in font for font in fonts)
+    assert not [font for font in fonts if "cyrillic" in font or "vietnamese" in font], "no letter asks for them"
+    # what the page tells Bokeh an em is, without having the styles computed for it
+    sizes = page.evaluate(f"({FIGURES})().map(view => [view.base_font_size, getComputedStyle(view.el).fontSize])")
+    assert sizes and {(size, f"{size}px") for size, _ in sizes} == {tuple(size) for size in sizes}
 
 
 def opens_every_tab(page):

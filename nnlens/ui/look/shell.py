@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import panel as pn
 import panel_material_ui as pmui
 from panel.util import edit_readonly
+from panel_material_ui.base import FONT_CSS
 
 from nnlens.ui.look.theme import THEMES, page_style
 from nnlens.ui.look.weakly import weakly
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 def configure() -> None:
     """Load what the page needs of Panel; called by servers, and by app scripts for each visitor."""
+    # panel-material-ui declares its fonts twice, there without telling which letters each file has: a browser fetches
+    # one file after the other, and lays the page out anew with each, until one has the letters it wants
+    FONT_CSS.clear()
     pn.extension("tabulator")
 
 

@@ -1,8 +1,11 @@
 // What follows is for a page that is ours alone: the keys stand on no other, a notebook for one.
-// For every stroke Bokeh asks the styles for variables named --bk-…, of which this page sets none; after each change of
-// the page the browser computes all styles anew to answer
+// For every stroke Bokeh asks the styles for variables named --bk-…, of which this page sets none, and for every label of
+// an axis for the size of letters that an em is, in which none is given: after each change of the page the browser
+// computes all styles anew to answer
 try {
   window.Bokeh.require('core/visuals/visual').VisualProperties.prototype._get_css_value = () => ''
+  const plots = window.Bokeh.require('models/plots/plot_canvas').PlotView.prototype
+  Object.defineProperty(plots, 'base_font_size', {get: () => 16})
 } catch { /* another Bokeh: plots are drawn as ever */ }
 
 // Panel enters every change of the address into the history, and takes nothing back from it: Back would change the
