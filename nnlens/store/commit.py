@@ -89,6 +89,8 @@ def read_commit(folder: Path) -> Commit | None:
         record = json.loads(_read(path))
         commit = Commit(**record["commit"])
         sound = record["crc32"] == _checksum(record["commit"]) and _is_sound(commit)
+    except FileNotFoundError:  # it has just gone
+        return None
     except OSError as error:
         raise StoreError(
             f"{COMMIT} of the run {folder.name!r} cannot be read: {error.strerror}.",

@@ -53,7 +53,7 @@ class Store:
     ----------
     path : Path
     name : str
-        The folder's name.
+        The name of the folder, or of the link to it.
     fingerprint : str
         Of model, samples, preprocessing and layers; the same from the first to the last commit.
     committed, total : int

@@ -142,9 +142,13 @@ def shows_what_is_true(page, run):
     assert page.title() == "nnlens"
     fonts = [address.rpartition("/")[2] for address in page.addresses if "roboto-" in address]
     assert any("latin" in font for font in fonts)
-    assert not [font for font in fonts if "cyrillic" in font or "vietnamese" in font], "no letter asks for them"
+    assert not [font for font in fonts if "cyrillic" in font or "vietnamese" in font], (
+        "no letter asks for them"
+    )
     # what the page tells Bokeh an em is, without having the styles computed for it
-    sizes = page.evaluate(f"({FIGURES})().map(view => [view.base_font_size, getComputedStyle(view.el).fontSize])")
+    sizes = page.evaluate(
+        f"({FIGURES})().map(view => [view.base_font_size, getComputedStyle(view.el).fontSize])"
+    )
     assert sizes and {(size, f"{size}px") for size, _ in sizes} == {tuple(size) for size in sizes}
 
 

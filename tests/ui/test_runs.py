@@ -117,11 +117,10 @@ def test_what_a_stranger_put_there_spoils_only_its_own_run(folder):
 
 
 def test_a_commit_that_may_not_be_read_is_told(folder, monkeypatch):
-    """The tests may run as root, who may read all."""
-
     def denied(path):
         raise PermissionError(13, "Permission denied")
 
+    # the tests may run as root, who may read all
     monkeypatch.setattr("nnlens.store.commit._read", denied)
     with pytest.raises(StoreError, match="cannot be read: Permission denied"):
         open_store(folder / "b")
@@ -142,6 +141,19 @@ def test_a_run_that_cannot_be_opened_is_not_tried_each_second(folder):
         shown = show.shown()
     assert shown is not None and shown[0].store.name == "d"
     assert tried == ["b", "d"]
+
+
+def test_a_run_that_was_away_and_came_back_is_offered_again(folder):
+    runs = made(folder)
+    look(runs)
+    (folder / "d").rename(folder.parent / "away")
+    with pytest.raises(StoreError):
+        runs.lens("d")
+    look(runs)
+    assert "d" not in runs.names
+    (folder.parent / "away").rename(folder / "d")  # as it was, also its time
+    look(runs)
+    assert runs.listed["d"] == ""
 
 
 def test_a_run_is_called_by_the_link_to_it(folder):
@@ -221,8 +233,12 @@ def test_a_run_that_only_grows_keeps_its_model_and_has_no_page_made_ahead(tmp_pa
     runs = Runs({})
     runs.add("r", Lens(open_store(tmp_path / "r"), model))
     show = RunShow(runs)
-    assert runs.lens("r").store.committed < 300 and show.shown() is None
+    half = runs.lens("r")
+    assert half.store.committed < 300 and show.shown() is None
     capture(model, samples, tmp_path / "r", resume=True)
+    late = Runs({})
+    late.add("r", half)  # opened before the end, shown after it
+    assert late.lens("r").store.complete and late.lens("r").model is model
     for _ in range(2):
         assert runs.lens("r").store.complete and runs.lens("r").model is model
     assert show.shown() == show.shown() is not None

@@ -231,7 +231,9 @@ KEPT_RUNS = 4
 
 def shared(store: Store) -> RunData:
     """Get the data of a store, read once a process while its content stays the same."""
-    key = f"{store.path}:{store.fingerprint}:{store.committed}"
+    # captured anew from the same, a run may be cut into other shards: its pictures are not where they were
+    cut = f"{store.commit.shard}:{store.commit.metadata.get('zarr.json', '')}"
+    key = f"{store.path}:{store.fingerprint}:{store.committed}:{cut}"
     with _RUNS_LOCK:
         if key not in _RUNS:
             _RUNS[key] = RunData.from_store(store)

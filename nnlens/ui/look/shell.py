@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,11 @@ from panel.util import edit_readonly
 from panel_material_ui.base import FONT_CSS
 
 from nnlens.ui.look.theme import THEMES, page_style
-from nnlens.ui.look.weakly import weakly
 
 if TYPE_CHECKING:
     from nnlens.ui.core.session import Session
+
+log = logging.getLogger(__name__)
 
 
 def configure() -> None:
@@ -72,9 +74,16 @@ def asked_dark() -> bool:
 
 def adopt(page: pmui.Page, session: Session) -> None:
     """Let page and session switch themes together, and errors of callbacks reach the session's user."""
-    pn.config.exception_handler = weakly(session.report)
-
     known = weakref.ref(session)
+
+    def tell(error: BaseException) -> None:
+        shown = known()
+        if shown is None:  # nobody is there to be told
+            log.error("an error of a page that is gone", exc_info=error)
+        else:
+            shown.report(error)
+
+    pn.config.exception_handler = tell
 
     def follow(event: Any) -> None:
         shown = known()

@@ -10,8 +10,8 @@ from typing import Any
 def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return what calls a method for as long as there is what the method is of, and does not hold that.
 
-    Panel keeps what it calls upon errors by its page, HoloViews the options of a plot by the plot. Where these hold
-    page or plot themselves, neither ever goes, and nothing of what they belong to.
+    HoloViews keeps the options of a plot for as long as there is the plot. Where these hold it themselves, as a method
+    of what draws it does, it never goes, and nothing of the page that it belongs to.
     """
     known = weakref.WeakMethod(method)
 

@@ -69,7 +69,11 @@ class RunShow:
         except NNLensError:
             self._look(page)
             raise
-        self._stand(page, explorer)
+        try:
+            self._stand(page, explorer)
+        except Exception:
+            explorer.leave()
+            raise
         if left is not None:
             left.leave()
 

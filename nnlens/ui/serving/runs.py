@@ -83,7 +83,8 @@ class Runs:
             )
         with self._lock:
             stamp = _stamp(self.paths[name])
-            if name not in self._lenses or stamp != self._opened.get(name):
+            known = self._lenses.get(name)
+            if known is None or not known.store.complete or stamp != self._opened.get(name):
                 try:
                     self._lenses[name] = self._follow(name)
                 except Exception as error:  # a run of a stranger may be anything
@@ -105,11 +106,8 @@ class Runs:
         commit = read_commit(path)
         if known is None or commit is None or commit.fingerprint != known.store.fingerprint:
             return self._open(path)
-        if (
-            known.store.complete and commit != known.store.commit
-        ):  # captured anew: of old arrays nothing holds
-            return self._open(path)
-        return known.refresh()
+        anew = known.store.complete and commit != known.store.commit  # of its arrays of before nothing holds
+        return self._open(path) if anew else known.refresh()
 
     def first(self, asked: str = "") -> tuple[str, NNLensError | None]:
         """Open the run that is asked for, else the first that can be opened; with the error of one that cannot.
@@ -139,6 +137,7 @@ class Runs:
             self.broken |= dict.fromkeys(kept.keys() - found.keys(), GONE)
             self.broken = {name: why for name, why in self.broken.items() if why != GONE or name not in found}
             self.paths = dict(sorted((kept | found).items()))
+            self._checked = {name: stamp for name, stamp in self._checked.items() if name in found}
             stamps = {name: _stamp(path) or 0 for name, path in found.items()}
             new = [name for name, stamp in stamps.items() if self._checked.get(name) != stamp]
             for name in [name for name in new if name not in self._lenses][:AT_ONCE]:
@@ -148,8 +147,8 @@ class Runs:
 
     def _check(self, name: str) -> None:
         try:
-            open_store(self.paths[name])
-            self.broken.pop(name, None)
+            if open_store(self.paths[name]).complete:  # one that grows may have been refused for its model
+                self.broken.pop(name, None)
         except Exception as error:  # a run of a stranger may be anything
             self.broken[name] = " ".join(error_words(error))
 

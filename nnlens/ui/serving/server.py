@@ -248,6 +248,6 @@ def visit(show: Show, seats: Seats) -> pmui.Page:
 def explore(lens: Lens, **options: Any) -> Served:
     """Open the run of a Lens in the browser; options as of `serve`."""
     # another run that comes to lie in its place is opened with what this one was opened with
-    runs = Runs({}, lambda path: Lens(path, lens.model, lens.registry, lens._jobs))
+    runs = Runs({}, lambda path: Lens(path, lens.model, lens.registry, lens._jobs, lens._samples))
     runs.add(lens.store.name, lens)
     return serve(RunShow(runs), **options)

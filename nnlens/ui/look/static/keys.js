@@ -8,6 +8,28 @@ try {
   Object.defineProperty(plots, 'base_font_size', {get: () => 16})
 } catch { /* another Bokeh: plots are drawn as ever */ }
 
+// Each part of the page that changes its size has Bokeh lay the whole page out anew, also where fifty do so at once, as
+// when the page comes: so the first of them does, and for all others one more time afterwards
+try {
+  const {LayoutDOMView} = window.Bokeh.require('models/layouts/layout_dom'), parts = LayoutDOMView.prototype
+  if (!parts.nn_after_resize) {
+    const laid = new Map()  // root: the part that has asked since
+    parts.nn_after_resize = parts._after_resize
+    parts._after_resize = function () {
+      let root = this
+      while (root.parent instanceof LayoutDOMView) root = root.parent
+      if (laid.has(root)) { laid.set(root, this); return }
+      laid.set(root, null)
+      setTimeout(() => {
+        const last = laid.get(root)
+        laid.delete(root)
+        if (last?.el.isConnected) last.nn_after_resize()
+      })
+      this.nn_after_resize()
+    }
+  }
+} catch { /* another Bokeh: parts are laid out as ever */ }
+
 // Panel enters every change of the address into the history, and takes nothing back from it: Back would change the
 // address and not the page. Undo is a key of the page; Back leaves it, as a reader expects.
 if (!history.nn_pushes) {
