@@ -107,9 +107,8 @@ class RunShow:
             lens = self.runs.lens(first) if first is not None else None
         except NNLensError:
             return None
-        if (
-            lens is None or not lens.store.complete
-        ):  # one that grows would have pages made in vain, again and again
+        # one that grows would have pages made in vain, again and again
+        if lens is None or not lens.store.complete:
             return None
         return lens, lens.registry.changes, lens.store.results.changed(), tuple(self.runs.listed.items())
 
